@@ -1,0 +1,106 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings every Swift target shares. Warnings are errors: a warning that may stay is a warning nobody reads.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A library target below `Sources/`; `imports` is the whole list of what it may import from this package.
+func layer(_ name: String, imports: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: imports, swiftSettings: strict)
+}
+
+func tests(_ name: String, imports: [Target.Dependency]) -> Target {
+    .testTarget(name: name + "Tests", dependencies: [.byName(name: name)] + imports,
+                exclude: [], resources: [], swiftSettings: strict)
+}
+
+func systemLibrary(_ name: String, pkgConfig: String?, debian: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/CLibraries/\(name)", pkgConfig: pkgConfig, providers: [.apt([debian])])
+}
+
+let package = Package(
+    name: "martlet",
+    products: [
+        .executable(name: "martlet", targets: ["martlet"]),
+        .executable(name: "martlet-guest", targets: ["martlet-guest"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        // Layer 0: values and tables.
+        .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
+        systemLibrary("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev"),
+        systemLibrary("CBzip2", pkgConfig: nil, debian: "libbz2-dev"),
+        systemLibrary("CLZMA", pkgConfig: "liblzma", debian: "liblzma-dev"),
+        systemLibrary("CLZ4", pkgConfig: "liblz4", debian: "liblz4-dev"),
+        systemLibrary("CZstd", pkgConfig: "libzstd", debian: "libzstd-dev"),
+        layer("XenABI"),
+        layer("X86"),
+        layer("SoftFloat"),
+
+        // Layer 1: memory and pure parts.
+        layer("GuestMemory", imports: ["CLinux"]),
+        layer("X86Decoder", imports: ["X86"]),
+        layer("XenStore", imports: ["XenABI"]),
+        layer("DomainConfig"),
+        layer("KernelImage", imports: ["CZlib", "CBzip2", "CLZMA", "CLZ4", "CZstd"]),
+
+        // Layer 2: engines and mechanisms.
+        layer("VirtualCPU", imports: ["X86", "GuestMemory"]),
+        layer("X86Interpreter", imports: ["X86", "X86Decoder", "GuestMemory", "VirtualCPU", "SoftFloat"]),
+        layer("LocalAPIC", imports: ["X86"]),
+        layer("PVRing", imports: ["XenABI", "GuestMemory"]),
+        layer("DomainBuilder", imports: ["XenABI", "X86", "KernelImage"]),
+
+        // Layer 3: Xen semantics and devices.
+        layer("XenDomain", imports: ["XenABI", "X86", "GuestMemory", "VirtualCPU", "LocalAPIC"]),
+        layer("ConsoleBackend", imports: ["PVRing", "XenABI", "GuestMemory"]),
+        layer("XenStoreServer", imports: ["PVRing", "XenABI", "XenStore", "GuestMemory"]),
+
+        // Layer 4: composition.
+        layer("ControlProtocol"),
+        layer("Machine", imports: [
+            "CLinux", "XenABI", "X86", "GuestMemory", "KernelImage", "DomainBuilder", "VirtualCPU", "X86Interpreter", "LocalAPIC",
+            "XenDomain", "PVRing", "ConsoleBackend", "XenStore", "XenStoreServer", "ControlProtocol",
+        ]),
+        layer("Toolstack", imports: ["CLinux", "DomainConfig", "ControlProtocol"]),
+
+        // Layer 5: executables.
+        .executableTarget(
+            name: "martlet",
+            dependencies: [
+                "Toolstack", "DomainConfig", "KernelImage", "ControlProtocol",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(name: "martlet-guest", dependencies: ["Machine", "ControlProtocol"], swiftSettings: strict),
+
+        // Tests.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        tests("X86", imports: []),
+        tests("SoftFloat", imports: ["TestSupport"]),
+        tests("GuestMemory", imports: []),
+        tests("X86Decoder", imports: ["X86", "TestSupport"]),
+        tests("XenStore", imports: ["XenABI", "TestSupport"]),
+        tests("DomainConfig", imports: ["TestSupport"]),
+        tests("KernelImage", imports: ["TestSupport"]),
+        tests("X86Interpreter", imports: ["X86", "X86Decoder", "GuestMemory", "VirtualCPU", "SoftFloat", "TestSupport"]),
+        tests("LocalAPIC", imports: ["X86", "TestSupport"]),
+        tests("DomainBuilder", imports: ["XenABI", "X86", "KernelImage", "TestSupport"]),
+        tests("XenDomain", imports: ["XenABI", "X86", "GuestMemory", "VirtualCPU", "LocalAPIC", "TestSupport"]),
+        tests("PVRing", imports: ["XenABI", "GuestMemory", "TestSupport"]),
+        tests("XenStoreServer", imports: ["XenStore", "XenABI", "PVRing", "GuestMemory", "TestSupport"]),
+        tests("ControlProtocol", imports: ["TestSupport"]),
+        tests("Toolstack", imports: ["DomainConfig", "ControlProtocol", "TestSupport"]),
+        tests("Machine", imports: ["TestSupport", "GuestMemory", "X86", "XenABI", "ControlProtocol"]),
+        .testTarget(name: "IntegrationTests", dependencies: ["TestSupport"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,23 @@
+// What Swift cannot import from Linux's headers by itself: GNU-only and variadic calls.
+// Nothing here does more than one call.
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/// memfd_create(2) with MFD_CLOEXEC.
+static inline int martlet_memfd_create(const char *name) {
+    return (int)syscall(SYS_memfd_create, name, 1u);
+}
+
+/// open(2) with a mode, which Swift sees only as a variadic function.
+static inline int martlet_open(const char *path, int flags, unsigned mode) {
+    return open(path, flags, mode);
+}
