@@ -9,7 +9,10 @@ public struct FrameIndex: BitwiseCopyable, Hashable, Sendable {
 
 /// Told when bytes that an engine has decoded are written by somebody else. Called on the writer's thread.
 public protocol CodeWriteObserver: AnyObject, Sendable {
+    /// Bytes of the frame that were decoded have changed.
     func codeWritten(in frame: FrameIndex)
+    /// Some engine has decoded bytes of the frame for the first time: writes to it must be noted from now on.
+    func codeDecoded(in frame: FrameIndex)
 }
 
 /// The guest-physical memory of one domain: a pool of host pages and the p2m that maps guest frames to them.
@@ -141,13 +144,23 @@ public final class GuestMemory: @unchecked Sendable {
 
     // MARK: - decoded code
 
+    /// Adds an engine's interest in decoded bytes; before the first vCPU runs.
     public func addObserver(_ observer: any CodeWriteObserver) {
         allocator.withLock { $0.observers.append(observer) }
     }
 
-    /// Says that an engine decoded bytes of the chunks in `mask` (bit n: bytes 64 n ... 64 n + 63 of the page).
-    public func markCode(_ frame: FrameIndex, chunks mask: UInt64) {
-        unsafe _ = codeChunks[Int(frame.rawValue)].bitwiseOr(mask, ordering: .relaxed)
+    public var observerCount: Int { allocator.withLock { $0.observers.count } }
+
+    /// Says that an engine decoded bytes of the chunks in `mask` (bit n: bytes 64 n ... 64 n + 63 of the page), and tells the
+    /// other engines when it is the first time.
+    ///
+    /// - Returns: true when no byte of the frame was marked before.
+    @discardableResult
+    public func markCode(_ frame: FrameIndex, chunks mask: UInt64) -> Bool {
+        let old = unsafe codeChunks[Int(frame.rawValue)].bitwiseOr(mask, ordering: .sequentiallyConsistent).oldValue
+        guard old == 0 else { return false }
+        for observer in allocator.withLock({ $0.observers }) { observer.codeDecoded(in: frame) }
+        return true
     }
 
     @inline(__always)

@@ -1,0 +1,77 @@
+internal import GuestMemory
+internal import Synchronization
+internal import VirtualCPU
+internal import X86
+
+/// What a `Core` reaches beside its registers: memory, environment, caches, and the requests of other threads.
+final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
+    let memory: GuestMemory
+    let environment: any VirtualCPUEnvironment
+    let blocks = BlockCache()
+    let tlbBase: UnsafeMutablePointer<TLBEntry>
+    let tlbIsGlobal: UnsafeMutablePointer<Bool>
+    let jumpCache: UnsafeMutablePointer<JumpCacheEntry>
+    /// Not zero: something waits for the next instruction boundary.
+    let attention = Atomic<UInt32>(0)
+
+    /// What other threads asked for.
+    struct Requests {
+        var flushesTLB = false
+        var writtenFrames: [FrameIndex] = []
+        var decodedFrames: [FrameIndex] = []
+    }
+    let requests = Mutex(Requests())
+
+    /// The registers of the vCPU this belongs to; set by the interpreter right after it made both.
+    unowned(unsafe) var owner: (any VirtualCPU)!
+    /// Why `run` is to return, once an instruction has thrown `.leave`.
+    var crash: String?
+
+    init(memory: GuestMemory, environment: any VirtualCPUEnvironment) {
+        self.memory = memory
+        self.environment = environment
+        let entries = TLBEntry.count * TLBMode.count
+        unsafe tlbBase = .allocate(capacity: entries)
+        unsafe tlbIsGlobal = .allocate(capacity: entries)
+        unsafe tlbIsGlobal.initialize(repeating: false, count: entries)
+        for index in 0..<entries {
+            let invalid = TLBEntry.invalidTag(slot: index & (TLBEntry.count - 1))
+            unsafe (tlbBase + index).initialize(to: TLBEntry(readTag: invalid, writeTag: invalid, executeTag: invalid, addend: 0))
+        }
+        unsafe jumpCache = .allocate(capacity: JumpCacheEntry.count)
+        unsafe jumpCache.initialize(repeating: JumpCacheEntry(rip: 0, tag: 0, block: nil), count: JumpCacheEntry.count)
+    }
+
+    deinit {
+        unsafe tlbBase.deallocate()
+        unsafe tlbIsGlobal.deallocate()
+        unsafe jumpCache.deallocate()
+    }
+
+    func codeWritten(in frame: FrameIndex) {
+        requests.withLock { $0.writtenFrames.append(frame) }
+        attention.store(1, ordering: .sequentiallyConsistent)
+    }
+
+    func codeDecoded(in frame: FrameIndex) {
+        requests.withLock { $0.decodedFrames.append(frame) }
+        attention.store(1, ordering: .sequentiallyConsistent)
+    }
+
+    func requestTLBFlush() {
+        requests.withLock { $0.flushesTLB = true }
+        attention.store(1, ordering: .sequentiallyConsistent)
+    }
+}
+
+/// From an instruction pointer to its block, valid while the tag is that of the current mode and generation.
+struct JumpCacheEntry {
+    var rip: UInt64
+    var tag: UInt64
+    var block: UnsafeMutablePointer<Block>?
+
+    static let count = 4096
+
+    @inline(__always)
+    static func slot(_ rip: UInt64) -> Int { Int(truncatingIfNeeded: (rip ^ (rip &>> 12)) & 4095) }
+}
