@@ -28,18 +28,20 @@ extension Decoder {
     @inline(never)
     mutating func decodeVEX() {
         row.operandSize = rex & 8 != 0 ? 8 : 4
+        guard isKnownVEX && !row.flags.contains(.vexL) else { return reject() }
         row.flags.insert(.hasModRM)
         row.modRM = cursor.next(UInt8.self)
         readModRM(ignoringMod: false)
         if row.opcode >> 8 == 3 { readImmediate(.byte) }
-        if row.flags.contains(.vexL) || !isKnownVEX { reject() }
+        // BLSR, BLSMSK, BLSI
+        if row.opcode == 0x2f3 && !(1...3 ~= row.reg & 7) { reject() }
     }
 
     private var isKnownVEX: Bool {
         let prefix = selectingPrefix
         switch row.opcode {
         case 0x2f2: return prefix == PrefixSet.none  // ANDN
-        case 0x2f3: return prefix == PrefixSet.none && 1...3 ~= row.reg & 7  // BLSR, BLSMSK, BLSI
+        case 0x2f3: return prefix == PrefixSet.none
         case 0x2f5: return prefix != PrefixSet.h66  // BZHI, PEXT, PDEP
         case 0x2f6: return prefix == PrefixSet.hF2  // MULX
         case 0x2f7: return true  // BEXTR, SHLX, SARX, SHRX
