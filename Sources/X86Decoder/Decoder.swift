@@ -1,5 +1,3 @@
-internal import X86
-
 /// What became of one attempt to decode.
 public struct DecodeResult: BitwiseCopyable, Sendable {
     public enum Status: UInt8, BitwiseCopyable, Sendable {
