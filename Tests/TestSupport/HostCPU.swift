@@ -71,7 +71,7 @@ public final class HostCPU: Sendable {
         page.replaceSubrange(0..<code.count + leave.count, with: code + leave)
         copy(page, to: UInt(Self.codeAddress))
         copy(memory, to: UInt(Self.dataAddress))
-        copy(state.fxsaveImage, to: HostContext.controlAddress + UInt(Slot.testFX))
+        for (index, word) in state.fxsaveImage.enumerated() { HostContext[Slot.testFX + index * 8] = word }
         for index in 0..<16 { HostContext[Slot.gpr + index * 8] = state.gpr[index] }
         HostContext[Slot.flags] = state.rflags & 0xcd5 | 0x202
         HostContext[Slot.entry] = Self.codeAddress
@@ -88,7 +88,7 @@ public final class HostCPU: Sendable {
         if mode == .bits32 { for index in 0..<16 { state.gpr[index] = index < 8 ? state.gpr[index] & 0xffff_ffff : 0 } }
         // IF is the kernel's, RF is set in the image a fault saves.
         state.rflags = HostContext[Slot.flagsOut] & ~0x1_0200
-        state.load(fxsaveImage: read(512, from: HostContext.controlAddress + UInt(Slot.testFX)))
+        state.load(fxsaveImage: (0..<64).map { HostContext[Slot.testFX + $0 * 8] })
         memory = read(Self.dataByteCount, from: UInt(Self.dataAddress))
         let vector = HostContext[HostContext.vector]
         guard vector != HostContext.noVector else {

@@ -65,39 +65,32 @@ public enum Outcome: Equatable, Sendable {
 // MARK: The image of FXSAVE64 (SDM vol. 1, 10.5.1)
 
 extension MachineState {
-    /// 512 bytes for FXRSTOR64.
-    public var fxsaveImage: [UInt8] {
-        var image = [UInt8](repeating: 0, count: 512)
-        func put(_ value: UInt64, _ offset: Int, _ count: Int) {
-            for index in 0..<count { image[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(index * 8)) }
-        }
-        put(UInt64(x87.control), 0, 2)
-        put(UInt64(x87.status), 2, 2)
-        put(UInt64(x87.tags), 4, 1)
-        put(UInt64(mxcsr), 24, 4)
+    /// 64 words, 512 bytes, for FXRSTOR64.
+    public var fxsaveImage: [UInt64] {
+        var words = [UInt64](repeating: 0, count: 64)
+        words[0] = UInt64(x87.control) | UInt64(x87.status) << 16 | UInt64(x87.tags) << 32
+        words[3] = UInt64(mxcsr)
         for index in 0..<8 {
-            put(x87.st[index].significand, 32 + index * 16, 8)
-            put(UInt64(x87.st[index].signAndExponent), 40 + index * 16, 2)
+            words[4 + index * 2] = x87.st[index].significand
+            words[5 + index * 2] = UInt64(x87.st[index].signAndExponent)
         }
         for index in 0..<16 {
-            put(xmm[index].low, 160 + index * 16, 8)
-            put(xmm[index].high, 168 + index * 16, 8)
+            words[20 + index * 2] = xmm[index].low
+            words[21 + index * 2] = xmm[index].high
         }
-        return image
+        return words
     }
 
-    /// Takes over what an FXSAVE64 image of 512 bytes holds, but for the last x87 instruction and operand.
-    public mutating func load(fxsaveImage image: [UInt8]) {
-        func get(_ offset: Int, _ count: Int) -> UInt64 {
-            (0..<count).reduce(0) { $0 | UInt64(image[offset + $1]) << UInt64($1 * 8) }
-        }
-        x87.control = UInt16(get(0, 2))
-        x87.status = UInt16(get(2, 2))
-        x87.tags = UInt8(get(4, 1))
-        mxcsr = UInt32(get(24, 4))
+    /// Takes over what an FXSAVE64 image holds, but for the last x87 instruction and operand.
+    public mutating func load(fxsaveImage words: [UInt64]) {
+        x87.control = UInt16(truncatingIfNeeded: words[0])
+        x87.status = UInt16(truncatingIfNeeded: words[0] >> 16)
+        x87.tags = UInt8(truncatingIfNeeded: words[0] >> 32)
+        mxcsr = UInt32(truncatingIfNeeded: words[3])
         for index in 0..<8 {
-            x87.st[index] = .init(significand: get(32 + index * 16, 8), signAndExponent: UInt16(get(40 + index * 16, 2)))
+            x87.st[index].significand = words[4 + index * 2]
+            x87.st[index].signAndExponent = UInt16(truncatingIfNeeded: words[5 + index * 2])
         }
-        for index in 0..<16 { xmm[index] = XMMValue(get(160 + index * 16, 8), get(168 + index * 16, 8)) }
+        for index in 0..<16 { xmm[index] = XMMValue(words[20 + index * 2], words[21 + index * 2]) }
     }
 }

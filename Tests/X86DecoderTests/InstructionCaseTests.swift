@@ -12,21 +12,24 @@ struct InstructionCaseTests {
         var cases = InstructionCases(group, seed: 0x5eed)
         let differential = Differential(reference: Differential.host(cpu), subject: Differential.host(cpu))
         var exceptions = 0
-        for _ in 0..<2000 {
+        var failures: [String] = []
+        for _ in 0..<1000 where failures.count < 10 {
             let program = cases.next()
-            let decoded = decode(program.code + [UInt8](repeating: 0x90, count: 15), program.mode == .bits64 ? .bits64 : .bits32)
-            #expect(decoded.status == .complete && !decoded.instruction.flags.contains(.invalid), "\(program.name) \(hex(program.code))")
-            #expect(Int(decoded.instruction.length) <= program.code.count, "\(hex(program.code))")
+            let result = decode(program.code + [UInt8](repeating: 0x90, count: 15), program.mode == .bits64 ? .bits64 : .bits32)
+            let decodes = result.status == .complete && !result.instruction.flags.contains(.invalid)
+                && Int(result.instruction.length) <= program.code.count
+            if !decodes { failures.append("not decoded: \(program.name) \(hex(program.code))") }
             var (state, memory) = (program.state, program.memory)
             let outcome = cpu.run(code: program.code, state: &state, memory: &memory, mode: program.mode)
             if case .exception(let vector, _) = outcome {
                 exceptions += 1
                 // Nothing undefined, nothing outside the data pages.
-                #expect(vector != 6 && vector != 14, "\(outcome) \(hex(program.code))")
+                if vector == 6 || vector == 14 { failures.append("\(outcome): \(program.name) \(hex(program.code))") }
             }
-            #expect(differential.compare(program) == nil)
+            if let difference = differential.compare(program) { failures.append(difference) }
         }
-        #expect(exceptions < 700)
+        #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+        #expect(exceptions < 350)
     }
 
     @Test("A difference is reported with the encoding, the register and both values")
