@@ -17,6 +17,11 @@ public struct InstructionCase: Sendable {
 public enum InstructionGroup: String, CaseIterable, Sendable {
     case arithmetic, shifts, multiplyDivide, bits, moves, conditional, exchange, strings, stack, flags, bmi
     case sseFloat, sseConvert, sseInteger, sseMoves, crypto, mmx, x87, x87Transcendental, legacy32
+    /// Runs of register instructions that hand flags to each other.
+    case sequences
+    /// Memory operands across the ends of the data pages and at non-canonical addresses: #PF, #GP, #SS, and what a string
+    /// instruction has done before them.
+    case faults
 }
 
 enum Flag {
@@ -41,6 +46,9 @@ public struct InstructionCases: Sendable {
     var current: InstructionCase
     /// Registers whose value matters, so that no address may be put there.
     var pinned: Set<Int> = []
+
+    /// Whether memory operands are put where they fault.
+    var seeksFaults = false
 
     public init(_ group: InstructionGroup, seed: UInt64) {
         self.group = group
@@ -85,6 +93,8 @@ public struct InstructionCases: Sendable {
         case .x87: makeX87()
         case .x87Transcendental: makeTranscendental()
         case .legacy32: makeLegacy()
+        case .sequences: makeSequence()
+        case .faults: makeFault()
         }
     }
 
@@ -113,7 +123,7 @@ public struct InstructionCases: Sendable {
     /// Stores values into the data pages.
     mutating func fill(at offset: Int, _ values: [UInt64]) {
         for (index, value) in values.enumerated() {
-            for byte in 0..<8 where offset + index * 8 + byte < current.memory.count {
+            for byte in 0..<8 where current.memory.indices.contains(offset + index * 8 + byte) {
                 current.memory[offset + index * 8 + byte] = UInt8(truncatingIfNeeded: value >> UInt64(byte * 8))
             }
         }

@@ -97,6 +97,7 @@ extension InstructionCases {
         let overlap = random.oneIn(8)
         pin(6, HostCPU.dataAddress + UInt64(source))
         pin(7, HostCPU.dataAddress + UInt64(overlap ? source + random.below(64) - 32 : destination))
+        if seeksFaults { placeStringsAtEdges() }
         let repeats = random.below(3)
         pin(1, repeats > 0 ? UInt64(random.below(33)) : random.next())
         current.state.rflags = random.flags(direction: true)
@@ -107,6 +108,12 @@ extension InstructionCases {
         if width == 2 { current.code.append(0x66) }
         if width == 8 { current.code.append(0x48) }
         current.code.append(opcode + (width == 1 ? 0 : 1))
+    }
+
+    private mutating func placeStringsAtEdges() {
+        let edges = [0, HostCPU.dataByteCount].map { HostCPU.dataAddress + UInt64($0) }
+        if random.oneIn(2) { pin(6, random.pick(edges) &+ UInt64(random.below(64)) &- 32) }
+        if random.oneIn(2) { pin(7, random.pick(edges) &+ UInt64(random.below(64)) &- 32) }
     }
 
     /// Lets comparisons run for a while.

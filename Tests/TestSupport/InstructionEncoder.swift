@@ -36,12 +36,12 @@ extension InstructionCases {
         var operand = MemoryOperand(mod: 3, rm: UInt8((encoding.rm ?? 0) & 7), rex: UInt8((encoding.rm ?? 0) >> 3))
         var prefixes: [UInt8] = []
         if encoding.rm == nil {
-            let short = is64 && random.oneIn(16)
+            let short = is64 && !seeksFaults && random.oneIn(16)
             if short { prefixes.append(0x67) }
             if random.oneIn(16) { prefixes.append(random.pick([0x26, 0x2e, 0x36, 0x3e])) }
-            let target = (512 + random.below(6656)) / encoding.alignment * encoding.alignment
+            let target = targetOffset(encoding.alignment)
             offset = target
-            operand = place(HostCPU.dataAddress + UInt64(target), short: short)
+            operand = place(HostCPU.dataAddress &+ UInt64(bitPattern: Int64(target)), short: short)
         }
         if encoding.lock { prefixes.append(0xf0) }
         if encoding.width == 2 { prefixes.append(0x66) }
@@ -61,10 +61,21 @@ extension InstructionCases {
         if let sib = operand.sib { bytes.append(sib) }
         if operand.isRelative {
             let end = HostCPU.codeAddress + UInt64(current.code.count + bytes.count + 4 + encoding.immediate.count)
-            operand.displacement = little(UInt32(truncatingIfNeeded: HostCPU.dataAddress + UInt64(offset ?? 0) &- end))
+            operand.displacement = little(UInt32(truncatingIfNeeded: HostCPU.dataAddress &+ UInt64(bitPattern: Int64(offset ?? 0)) &- end))
         }
         current.code += bytes + operand.displacement + encoding.immediate
         return offset
+    }
+
+    /// Where the memory operand lies, as an offset from the data.
+    private mutating func targetOffset(_ alignment: Int) -> Int {
+        guard seeksFaults else { return (512 + random.below(6656)) / alignment * alignment }
+        let aligned = alignment * (random.below(40 / alignment + 1) - 20 / alignment)
+        switch random.below(4) {
+        case 0: return aligned
+        case 1: return (random.pick([1 << 47, 1 << 48, 1 << 60, Int.min, -1 << 48]) &+ aligned) & ~15
+        default: return HostCPU.dataByteCount + aligned
+        }
     }
 
     private func vex(_ encoding: Encoding, rex: UInt8, vvvv: Int) -> [UInt8] {
@@ -82,9 +93,11 @@ extension InstructionCases {
     /// Chooses an addressing form for `address` and sets the registers it uses.
     private mutating func place(_ address: UInt64, short: Bool) -> MemoryOperand {
         let free = (0..<(is64 ? 16 : 8)).filter { !pinned.contains($0) }
-        guard free.count > 1, !random.oneIn(8) else { return absolute(address) }
+        let isLow = address < 1 << 31
+        guard free.count > 1, !(isLow && random.oneIn(8)) else { return absolute(address) }
         let base = random.pick(free)
-        let index = random.oneIn(2) ? random.pick(free) : 4
+        let chosen = random.oneIn(2) ? random.pick(free) : 4
+        let index = chosen == base && !isLow ? 4 : chosen
         let mod = UInt8(random.below(3))
         let scale = random.below(4)
         var displacement: UInt64 = switch mod {
