@@ -27,6 +27,8 @@ public struct Instruction: BitwiseCopyable, Sendable {
     /// 1 to 15.
     public var length: UInt8 = 0
     /// 2, 4 or 8: the effective operand size. Byte forms of an instruction are told by their opcode, not by this field.
+    /// Of SSE instructions, where 66 selects the instruction, 8 with REX.W and 4 without. Near branches in 64-bit code have 8
+    /// even with 66 (as Intel's processors).
     public var operandSize: UInt8 = 0
     /// ModRM.reg with REX.R, 0-15. Of one-byte opcodes with the register in the opcode (PUSH r, MOV r,imm, BSWAP …) the
     /// register with REX.B is in `rm` and the instruction counts as a register form.
@@ -42,6 +44,7 @@ public struct Instruction: BitwiseCopyable, Sendable {
     /// Segment of the memory operand by encoding (0 ES … 5 GS), overrides and the SS default of stack bases applied.
     public var segment: UInt8 = 3
     /// Register-file slot of the segment base: ``RegisterFile/zero`` in 64-bit code unless FS or GS; else 18 + `segment`.
+    /// LEA always has ``RegisterFile/zero``.
     public var segmentBase: UInt8 = RegisterFile.zero
     /// VEX.vvvv, not inverted, when `flags` has `.vex`.
     public var vvvv: UInt8 = 0
@@ -60,7 +63,8 @@ public struct Instruction: BitwiseCopyable, Sendable {
         public let rawValue: UInt16
         @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-        /// The ModRM operand is in memory (or, for MOV moffs and string instructions, there is a memory operand).
+        /// The ModRM operand is in memory (or, for MOV moffs, XLAT and string instructions, there is a memory operand; of
+        /// strings `segment` is that of the source). MASKMOVQ and MASKMOVDQU are register forms with `segment` filled in.
         public static let memory = Flags(rawValue: 1 << 0)
         public static let lock = Flags(rawValue: 1 << 1)
         /// F3 (REP, REPE, or a mandatory prefix).
@@ -74,13 +78,15 @@ public struct Instruction: BitwiseCopyable, Sendable {
         public static let rex = Flags(rawValue: 1 << 6)
         public static let vex = Flags(rawValue: 1 << 7)
         public static let vexL = Flags(rawValue: 1 << 8)
-        /// The effective address is cut to 16 bits before the segment base is added.
+        /// The effective address is cut to 16 bits before the segment base is added. Set, like `address32`, by the address
+        /// size in effect whether or not there is a memory operand: LOOP, JCXZ and strings take their counter's size here.
         public static let address16 = Flags(rawValue: 1 << 9)
         /// The effective address is cut to 32 bits before the segment base is added.
         public static let address32 = Flags(rawValue: 1 << 10)
         /// The encoding has a ModRM byte.
         public static let hasModRM = Flags(rawValue: 1 << 11)
-        /// Not a defined encoding: executing it raises #UD.
+        /// Executing it raises #UD: not a defined encoding, or UD0, UD1, UD2. Only the length is sure, and it need not
+        /// span what a processor that knows the encoding would read.
         public static let invalid = Flags(rawValue: 1 << 12)
         /// It may end a block: it can change RIP, the mode, paging, or whether interrupts are open.
         public static let endsBlock = Flags(rawValue: 1 << 13)
