@@ -5,11 +5,6 @@ enum AML {
         Array((name + "____").utf8.prefix(4))
     }
 
-    /// A name, absolute when it begins with a backslash; one segment only.
-    static func nameString(_ name: String) -> [UInt8] {
-        name.hasPrefix("\\") ? [0x5c] + nameSegment(String(name.dropFirst())) : nameSegment(name)
-    }
-
     /// The length of a package, which counts its own bytes (20.2.4).
     static func packageLength(of count: Int) -> [UInt8] {
         for extra in 1...4 {
@@ -60,31 +55,31 @@ enum AML {
         return constant(0x0c, (letters << 16 | digits).byteSwapped)
     }
 
-    static func name(_ name: String, _ value: [UInt8]) -> [UInt8] { [0x08] + nameString(name) + value }
+    static func name(_ name: String, _ value: [UInt8]) -> [UInt8] { [0x08] + nameSegment(name) + value }
 
     static func scope(_ name: String, _ terms: [[UInt8]]) -> [UInt8] {
-        package([0x10], nameString(name) + terms.flatMap { $0 })
+        package([0x10], nameSegment(name) + terms.flatMap { $0 })
     }
 
     static func device(_ name: String, _ terms: [[UInt8]]) -> [UInt8] {
-        package([0x5b, 0x82], nameString(name) + terms.flatMap { $0 })
+        package([0x5b, 0x82], nameSegment(name) + terms.flatMap { $0 })
     }
 
     /// Processor (…): the older form of a processor object, which guests list as LNXCPU.
     static func processor(_ name: String, id: UInt8, blockAddress: UInt32, blockLength: UInt8, _ terms: [[UInt8]]) -> [UInt8] {
-        var head = nameString(name) + [id]
+        var head = nameSegment(name) + [id]
         head.append(littleEndian: blockAddress)
         return package([0x5b, 0x83], head + [blockLength] + terms.flatMap { $0 })
     }
 
     /// A method that is not serialised.
     static func method(_ name: String, arguments: UInt8 = 0, _ terms: [[UInt8]]) -> [UInt8] {
-        package([0x14], nameString(name) + [arguments] + terms.flatMap { $0 })
+        package([0x14], nameSegment(name) + [arguments] + terms.flatMap { $0 })
     }
 
     /// Space 0: system memory.
     static func memoryRegion(_ name: String, address: [UInt8], length: UInt64) -> [UInt8] {
-        [0x5b, 0x80] + nameString(name) + [0x00] + address + integer(length)
+        [0x5b, 0x80] + nameSegment(name) + [0x00] + address + integer(length)
     }
 
     enum FieldUnit {
@@ -100,7 +95,7 @@ enum AML {
             case .skipped(let bits): [0x00] + fieldLength(bits: bits)
             }
         }
-        return package([0x5b, 0x81], nameString(region) + [0x01] + list)
+        return package([0x5b, 0x81], nameSegment(region) + [0x01] + list)
     }
 
     /// Add, result not stored.

@@ -8,7 +8,7 @@ enum DSDT {
     /// - Parameter processors: How many processor objects: one per vCPU the guest can ever have, 1 to 128.
     static func table(processors: Int) -> [UInt8] {
         let terms = [infoPage] + (0..<processors).map(processor) + [button("PWRB", "PNP0C0C"), button("SLPB", "PNP0C0E")]
-        return ACPIHeader.table("DSDT", revision: 5, body: AML.scope("\\_SB", terms))
+        return ACPIHeader.table("DSDT", revision: 5, body: AML.scope("_SB", terms))
     }
 
     /// The info page tells where the MADT's local APIC entries are.

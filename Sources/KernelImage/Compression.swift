@@ -25,7 +25,7 @@ public enum Compression: String, Sendable, CaseIterable {
     ///
     /// Kernels pack to between a third and an eighth; anything far beyond is a decompression bomb.
     static func outputLimit(inputCount: Int) -> Int {
-        min(1 << 30, max(16 << 20, inputCount.multipliedReportingOverflow(by: 64).partialValue))
+        min(1 << 30, max(16 << 20, min(inputCount, 1 << 30) * 64))
     }
 }
 
