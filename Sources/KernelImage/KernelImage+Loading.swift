@@ -24,7 +24,18 @@ func loadableSegments(_ elf: ELF, _ bytes: [UInt8], file: String) throws(ImageEr
             file: file, cause: "the ELF file has nothing to load (no PT_LOAD segment)",
             remedy: "Give the kernel itself (vmlinuz, bzImage or vmlinux), not its debug symbols")
     }
+    try checkOverlap(segments, file: file)
     return segments
+}
+
+/// Segments that overlap in memory would let a small file ask for endless copying; no kernel has them.
+private func checkOverlap(_ segments: [KernelImage.Segment], file: String) throws(ImageError) {
+    let ordered = segments.sorted { $0.physicalAddress < $1.physicalAddress }
+    for (lower, upper) in zip(ordered, ordered.dropFirst()) where lower.physicalAddress + lower.memorySize > upper.physicalAddress {
+        throw ImageError(
+            file: file, offset: upper.headerOffset,
+            cause: "the segments at \(hex(lower.physicalAddress)) and \(hex(upper.physicalAddress)) overlap in memory", remedy: damagedRemedy)
+    }
 }
 
 /// PHYS32_ENTRY, when there is one.

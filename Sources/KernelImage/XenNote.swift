@@ -56,54 +56,70 @@ public struct XenNote: Equatable, Sendable {
 
 /// Finds the Xen notes of an ELF file: in note segments, else in note sections, else in the legacy section.
 func findXenNotes(_ elf: ELF, _ bytes: [UInt8], file: String) throws(ImageError) -> [XenNote] {
-    var notes: [XenNote] = []
+    var inSegments = NoteReader(bytes: bytes, file: file, place: .segment)
     for header in elf.programHeaders where header.type == ELF.note && header.fileOffset != 0 {
-        guard let range = bytes.checked(at: header.fileOffset, length: header.fileSize) else {
-            throw ImageError(
-                file: file, offset: header.headerOffset,
-                cause: "a note segment of \(hex(header.fileSize)) bytes at \(hex(header.fileOffset)) lies outside of the file",
-                remedy: damagedRemedy)
-        }
-        notes += try parseNotes(bytes, range, alignment: header.alignment, place: .segment, file: file)
+        try inSegments.read(header.fileOffset, header.fileSize, alignment: header.alignment, headerOffset: header.headerOffset)
     }
-    if !notes.isEmpty { return notes }
+    if !inSegments.notes.isEmpty { return inSegments.notes }
+    var inSections = NoteReader(bytes: bytes, file: file, place: .section)
     for header in elf.sectionHeaders where header.type == ELF.noteSection {
-        guard let range = bytes.checked(at: header.fileOffset, length: header.size) else {
-            throw ImageError(
-                file: file, offset: header.headerOffset,
-                cause: "a note section of \(hex(header.size)) bytes at \(hex(header.fileOffset)) lies outside of the file",
-                remedy: damagedRemedy)
-        }
-        notes += try parseNotes(bytes, range, alignment: header.alignment, place: .section, file: file)
+        try inSections.read(header.fileOffset, header.size, alignment: header.alignment, headerOffset: header.headerOffset)
     }
-    return notes.isEmpty ? legacyNotes(elf, bytes) : notes
+    return inSections.notes.isEmpty ? legacyNotes(elf, bytes) : inSections.notes
 }
 
-/// Walks one note area; notes of other owners are passed over.
-private func parseNotes(
-    _ bytes: [UInt8], _ range: Range<Int>, alignment: UInt64, place: XenNote.Place, file: String
-) throws(ImageError) -> [XenNote] {
-    let mask = alignment == 8 ? 7 : 3
-    var notes: [XenNote] = []
-    var at = range.lowerBound
-    while at <= range.upperBound - 12,
-        let nameSize = bytes.littleEndian(UInt32.self, at: at), let size = bytes.littleEndian(UInt32.self, at: at + 4),
-        let type = bytes.littleEndian(UInt32.self, at: at + 8)
-    {
-        let descriptor = at + (12 + Int(nameSize) + mask) & ~mask
-        guard descriptor <= range.upperBound, Int(size) <= range.upperBound - descriptor else {
-            throw ImageError(
-                file: file, offset: at,
-                cause: "a note with a name of \(nameSize) and a content of \(size) bytes does not fit its \(place.rawValue)",
-                remedy: damagedRemedy)
-        }
-        if bytes.begins(with: Array("Xen\0".utf8), at: at + 12), nameSize == 4 {
-            notes.append(
-                XenNote(type: type, value: noteValue(bytes, descriptor..<descriptor + Int(size), type), place: place, offset: at))
-        }
-        at = descriptor + (Int(size) + mask) & ~mask
+/// Walks note areas and keeps Xen's. Its work and memory stay in proportion to the file, however many headers name the same area.
+private struct NoteReader {
+    /// Far beyond any kernel: Linux has 16 notes, the longest of 60 bytes.
+    private static let mostNotes = 256
+    private static let mostContent = 4096
+
+    let bytes: [UInt8]
+    let file: String
+    let place: XenNote.Place
+    private(set) var notes: [XenNote] = []
+    private var walked: UInt64 = 0
+
+    init(bytes: [UInt8], file: String, place: XenNote.Place) {
+        self.bytes = bytes
+        self.file = file
+        self.place = place
     }
-    return notes
+
+    private func error(_ offset: Int, _ cause: String) -> ImageError {
+        ImageError(file: file, offset: offset, cause: cause, remedy: damagedRemedy)
+    }
+
+    /// Reads one area of notes.
+    mutating func read(_ offset: UInt64, _ size: UInt64, alignment: UInt64, headerOffset: Int) throws(ImageError) {
+        guard let range = bytes.checked(at: offset, length: size) else {
+            throw error(headerOffset, "a \(place.rawValue) of \(hex(size)) bytes at \(hex(offset)) lies outside of the file")
+        }
+        walked += size
+        guard walked <= UInt64(bytes.count) else { throw error(headerOffset, "the note areas together are larger than the file") }
+        let mask = alignment == 8 ? 7 : 3
+        var at = range.lowerBound
+        while at <= range.upperBound - 12 { at = try readNote(at, end: range.upperBound, mask: mask) }
+    }
+
+    /// - Returns: where the next note begins.
+    private mutating func readNote(_ at: Int, end: Int, mask: Int) throws(ImageError) -> Int {
+        let nameSize = Int(bytes.littleEndian(UInt32.self, at: at) ?? 0)
+        let size = Int(bytes.littleEndian(UInt32.self, at: at + 4) ?? 0)
+        let type = bytes.littleEndian(UInt32.self, at: at + 8) ?? 0
+        let descriptor = at + (12 + nameSize + mask) & ~mask
+        guard descriptor <= end, size <= end - descriptor else {
+            throw error(at, "a note with a name of \(nameSize) and a content of \(size) bytes does not fit its \(place.rawValue)")
+        }
+        if nameSize == 4, bytes.begins(with: Array("Xen\0".utf8), at: at + 12) {
+            guard size <= Self.mostContent, notes.count < Self.mostNotes else {
+                throw error(at, "the Xen notes are more than \(Self.mostNotes), or one has more than \(Self.mostContent) bytes")
+            }
+            let value = noteValue(bytes, descriptor..<descriptor + size, type)
+            notes.append(XenNote(type: type, value: value, place: place, offset: at))
+        }
+        return descriptor + (size + mask) & ~mask
+    }
 }
 
 private func noteValue(_ bytes: [UInt8], _ range: Range<Int>, _ type: UInt32) -> XenNote.Value {

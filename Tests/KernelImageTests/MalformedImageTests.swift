@@ -46,17 +46,51 @@ import Testing
         Case("segment outside", patched(64 + 32, [0xff, 0xff, 0, 0]), at: 64, "a segment takes 0xffff bytes"),
         Case("segment offset overflow", patched(64 + 8, [UInt8](repeating: 0xff, count: 8)), at: 64, "a segment takes"),
         Case("address overflow", patched(64 + 24, [UInt8](repeating: 0xff, count: 8)), at: 64, "past the end of the address space"),
-        Case("note segment outside", patched(120 + 32, [0xff, 0xff, 0, 0]), at: 120, "a note segment of 0xffff bytes"),
+        Case("note segment outside", patched(120 + 32, [0xff, 0xff, 0, 0]), at: 120, "a PT_NOTE segment of 0xffff bytes"),
         Case("note too long", patched(177 + 4, [0xff, 0, 0, 0]), at: 177, "a content of 255 bytes does not fit"),
         Case("note name too long", patched(177, [0xff, 0xff, 0xff, 0xff]), at: 177, "a name of 4294967295"),
         Case("old boot protocol", ELFWriter.bzImage(payload: [1, 2, 3, 4, 5], protocolVersion: 0x0205), at: 0x206, "boot protocol 2.5"),
         Case("payload outside", patched(0x24c, [0xff, 0xff, 0xff], ELFWriter.bzImage(payload: [1, 2, 3, 4, 5])), at: 0x248, "the packed kernel should be"),
         Case("unknown packing", ELFWriter.bzImage(payload: [1, 2, 3, 4, 5]), at: 1040, "none of the known magic numbers"),
         Case("packed text", ELFWriter.bzImage(payload: [0x02, 0x21, 0x4c, 0x18, 6, 0, 0, 0, 0x50, 0x68, 0x65, 0x6c, 0x6c, 0x6f, 0, 0, 0, 0]), at: 0, "not an ELF file"),
+        Case("overlapping segments", overlapping(), at: 120, "the segments at 0x100000 and 0x100800 overlap"),
+        Case("note areas one over the other", repeatedNotes(segments: 600, count: 200, owner: "Foo\0"), at: nil, "the note areas together are larger than the file"),
+        Case("too many notes", repeatedNotes(segments: 1, count: 300), at: nil, "the Xen notes are more than 256"),
+        Case("overlong note", longNote(), at: nil, "one has more than 4096 bytes"),
         Case("relocation alignment", relocation(3), at: nil, "alignment of 0x3"),
         Case("wide entry", entry(UInt64(1) << 40), at: nil, "no 32-bit address"),
         Case("only notes", ELFWriter(segments: [.init(type: 4, physicalAddress: 0, bytes: [])]).bytes(), at: nil, "nothing to load"),
     ]
+
+    private static func overlapping() -> [UInt8] {
+        var writer = ELFWriter.pvhKernel(memorySize: 4096)
+        writer.segments.append(.init(physicalAddress: 0x10_0800, bytes: [1]))
+        return writer.bytes()
+    }
+
+    /// `segments` program headers that all name the same area of `count` notes.
+    private static func repeatedNotes(segments: Int, count: Int, owner: String = "Xen\0") -> [UInt8] {
+        var notes = ELFWriter.pvhKernel()
+        notes.notes = Array(repeating: (18, ELFWriter.little(UInt32(0x10_0000))), count: count)
+        var area = notes.noteBytes
+        for start in stride(from: 12, to: area.count, by: 20) { area.replaceSubrange(start..<start + 4, with: Array(owner.utf8)) }
+        var writer = ELFWriter.pvhKernel(bytes: area)
+        writer.notes = []
+        writer.segments += Array(repeating: .init(type: 4, physicalAddress: 0, bytes: []), count: segments)
+        var image = writer.bytes()
+        for index in 1...segments {
+            let header = 64 + index * 56
+            image.replaceSubrange(header + 8..<header + 16, with: image[64 + 8..<64 + 16])
+            image.replaceSubrange(header + 32..<header + 40, with: ELFWriter.little(UInt64(area.count)))
+        }
+        return image
+    }
+
+    private static func longNote() -> [UInt8] {
+        var writer = ELFWriter.pvhKernel()
+        writer.notes.append((10, [UInt8](repeating: 0x7c, count: 5000)))
+        return writer.bytes()
+    }
 
     private static func relocation(_ alignment: UInt32) -> [UInt8] {
         var writer = ELFWriter.pvhKernel()
