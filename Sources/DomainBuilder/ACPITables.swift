@@ -25,7 +25,8 @@ struct ACPITables {
         xsdtAddress = place.add(Self.rootTable("XSDT", [fadtAddress, madtAddress]))
         rsdtAddress = place.add(Self.rootTable("RSDT", [UInt32(firstFADT), UInt32(madtAddress)]))
         tablesPageCount = GuestLayout.pages(place.next - GuestLayout.acpiTablesAddress)
-        rsdpAddress = rsdpInLowMemory
+        rsdpAddress =
+            rsdpInLowMemory
             ? GuestLayout.legacyRSDPAddress : GuestLayout.acpiTablesAddress + tablesPageCount * GuestLayout.pageSize
         let info = ACPIInfoPage.bytes(maximumVCPUs: maximumVCPUs, madtAddress: madtAddress)
         let rsdp = Self.rsdp(rsdt: rsdtAddress, xsdt: xsdtAddress)

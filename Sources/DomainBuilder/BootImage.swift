@@ -1,6 +1,8 @@
 public import X86
 
 /// A guest as it stands before its first instruction.
+///
+/// Chunks share storage with the kernel and the modules: let go of this value once the guest's memory is filled.
 public struct BootImage: Sendable {
     /// A piece of guest memory to fill.
     public struct Chunk: Sendable {

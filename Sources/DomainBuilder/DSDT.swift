@@ -27,9 +27,11 @@ enum DSDT {
             AML.field(of: "LAPC", [.named("ENTR", bits: MADT.entrySize * 8)]),
             AML.field(of: "LAPC", [.skipped(bits: 32), .named("ENAB", bits: 1)]),
             AML.method("_MAT", [AML.returning(AML.toBuffer(AML.nameSegment("ENTR")))]),
-            AML.method("_STA", [
-                AML.ifTrue(AML.nameSegment("ENAB"), [AML.returning(AML.integer(0xf))]), AML.returning(AML.integer(0)),
-            ]),
+            AML.method(
+                "_STA",
+                [
+                    AML.ifTrue(AML.nameSegment("ENAB"), [AML.returning(AML.integer(0xf))]), AML.returning(AML.integer(0)),
+                ]),
             // The guest gives a processor back by a hypercall; its being here is what marks it as removable.
             AML.method("_EJ0", arguments: 1, []),
         ]

@@ -34,7 +34,8 @@ public enum DomainBuilder {
     private static func check(_ request: BuildRequest) throws(BuildError) {
         guard (1...GuestLayout.maximumVCPUs).contains(request.maximumVCPUs) else {
             throw BuildError(
-                cause: "a guest with \(request.maximumVCPUs) vCPUs is not possible", remedy: "Set vcpus= and maxvcpus= to 1 to \(GuestLayout.maximumVCPUs)")
+                cause: "a guest with \(request.maximumVCPUs) vCPUs is not possible",
+                remedy: "Set vcpus= and maxvcpus= to 1 to \(GuestLayout.maximumVCPUs)")
         }
         guard (1...request.maximumVCPUs).contains(request.onlineVCPUs) else {
             throw BuildError(
@@ -49,14 +50,16 @@ public enum DomainBuilder {
         // 46 bits of physical address, as an x86 machine of the larger kind has.
         guard request.maximumMemoryKiB <= 1 << 36 else {
             throw BuildError(
-                cause: "\(request.maximumMemoryKiB) KiB of memory exceed the guest's physical address space of 64 TiB", remedy: "Set memory= and maxmem= lower")
+                cause: "\(request.maximumMemoryKiB) KiB of memory exceed the guest's physical address space of 64 TiB",
+                remedy: "Set memory= and maxmem= lower")
         }
         guard request.ramdisk?.isEmpty != true else {
             throw BuildError(cause: "the ramdisk is empty", remedy: "Give an initramfs as ramdisk=, or leave ramdisk= out")
         }
         for module in request.furtherModules where (module.commandLine?.count ?? 0) >= Int(StartInfo.moduleCommandLineSize) {
             throw BuildError(
-                cause: "the command line of a boot module has \(module.commandLine?.count ?? 0) bytes", remedy: "Keep it below \(StartInfo.moduleCommandLineSize) bytes")
+                cause: "the command line of a boot module has \(module.commandLine?.count ?? 0) bytes",
+                remedy: "Keep it below \(StartInfo.moduleCommandLineSize) bytes")
         }
     }
 
@@ -80,11 +83,15 @@ public enum DomainBuilder {
         let address = acpi.rsdpAddress
         guard address == GuestLayout.legacyRSDPAddress else { return }
         let page = address & ~(GuestLayout.pageSize - 1)
-        let isHit = kernel.segments.contains { $0.physicalAddress < page + GuestLayout.pageSize && $0.physicalAddress + $0.memorySize > page }
+        let isHit = kernel.segments.contains {
+            $0.physicalAddress < page + GuestLayout.pageSize && $0.physicalAddress + $0.memorySize > page
+        }
         guard !isHit, ram.lowEnd >= page + GuestLayout.pageSize else {
             throw BuildError(
-                cause: "\(kernel.fileName): the kernel needs the ACPI root pointer at \(hex(address)), but \(isHit ? "occupies that page itself" : "the guest's memory ends before")",
-                remedy: isHit ? "Use a kernel linked at 1 MiB or above" : "Set memory= to at least 1 (MiB), and as much as the kernel needs")
+                cause:
+                    "\(kernel.fileName): the kernel needs the ACPI root pointer at \(hex(address)), but \(isHit ? "occupies that page itself" : "the guest's memory ends before")",
+                remedy: isHit ? "Use a kernel linked at 1 MiB or above" : "Set memory= to at least 1 (MiB), and as much as the kernel needs"
+            )
         }
     }
 

@@ -1,7 +1,8 @@
 /// One entry of the guest's memory map (Xen public header `arch-x86/hvm/start_info.h`).
 public struct MemoryMapEntry: Equatable, Sendable {
     public enum Kind: UInt32, Sendable {
-        case ram = 1, reserved, acpi, nvs, unusable, disabled, pmem
+        case ram = 1
+        case reserved, acpi, nvs, unusable, disabled, pmem
     }
 
     /// Guest-physical address and size in bytes.
@@ -37,7 +38,8 @@ struct RAMSplit: Equatable {
 
 /// The entries in Xen's order. An RSDP in low memory has an entry that overlaps the first one: guests let the later type win.
 func memoryMap(_ ram: RAMSplit, _ acpi: ACPITables) -> [MemoryMapEntry] {
-    let rsdp = acpi.rsdpAddress == GuestLayout.legacyRSDPAddress
+    let rsdp =
+        acpi.rsdpAddress == GuestLayout.legacyRSDPAddress
         ? MemoryMapEntry(address: 0xff000, size: GuestLayout.pageSize, kind: .acpi)
         : MemoryMapEntry(address: acpi.rsdpAddress, size: 64, kind: .acpi)
     var map = [

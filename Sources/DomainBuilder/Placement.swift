@@ -16,7 +16,8 @@ struct Placement {
             let end = segment.physicalAddress + segment.memorySize
             guard end <= GuestLayout.holeStart else {
                 throw BuildError(
-                    cause: "\(kernel.fileName): a segment of the kernel (\(hex(segment.physicalAddress)) to \(hex(end))) reaches beyond \(hex(GuestLayout.holeStart)), where a PVH guest has its special pages",
+                    cause:
+                        "\(kernel.fileName): a segment of the kernel (\(hex(segment.physicalAddress)) to \(hex(end))) reaches beyond \(hex(GuestLayout.holeStart)), where a PVH guest has its special pages",
                     remedy: "Use a kernel linked to run below \(hex(GuestLayout.holeStart)); Linux is, at 16 MiB")
             }
         }
@@ -31,7 +32,8 @@ struct Placement {
         guard byteCount <= lowEnd, GuestLayout.roundUp(byteCount, to: GuestLayout.pageSize) <= lowEnd - address else {
             let needed = (address + byteCount + (1 << 20) - 1) >> 20
             throw BuildError(
-                cause: "\(what) ends at \(hex(address + byteCount)), but the guest's memory below 4 GiB ends at \(hex(lowEnd)) (memory is \(memoryKiB) KiB)",
+                cause:
+                    "\(what) ends at \(hex(address + byteCount)), but the guest's memory below 4 GiB ends at \(hex(lowEnd)) (memory is \(memoryKiB) KiB)",
                 remedy: lowEnd == GuestLayout.holeStart
                     ? "Use a smaller ramdisk: boot modules must lie below \(hex(GuestLayout.holeStart))"
                     : "Set memory= to at least \(needed) (MiB); the system in the guest needs more than that to run")

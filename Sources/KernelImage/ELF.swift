@@ -56,7 +56,8 @@ struct ELF {
         guard reader.bytes[5] == 1 else { throw reader.error(5, "the ELF file is not little-endian", "Use a kernel built for x86") }
         let machine = try reader.u16(18)
         guard machine == 3 || machine == 62 else {
-            throw reader.error(18, "the ELF file is for \(machineName(machine)), not for x86", "Use a kernel built for x86-64 (or 32-bit x86)")
+            throw reader.error(
+                18, "the ELF file is for \(machineName(machine)), not for x86", "Use a kernel built for x86-64 (or 32-bit x86)")
         }
         let type = try reader.u16(16)
         guard type == 2 || type == 3 else {

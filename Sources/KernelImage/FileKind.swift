@@ -19,7 +19,8 @@ struct ForeignFile {
 
     private static let ramdiskRemedy = "Give it as ramdisk= and a kernel (vmlinuz, bzImage or vmlinux) as kernel="
     private static let kernelRemedy = "Give a kernel (vmlinuz, bzImage or vmlinux) as kernel="
-    private static let diskRemedy = "Give it as a disk, and as kernel= a kernel or GRUB's PVH image (grub-i386-xen_pvh.bin), which boots from the disk"
+    private static let diskRemedy =
+        "Give it as a disk, and as kernel= a kernel or GRUB's PVH image (grub-i386-xen_pvh.bin), which boots from the disk"
 
     /// The first match wins: EFI files of other machines come before EFI files as such.
     static let all: [ForeignFile] = [
@@ -31,8 +32,12 @@ struct ForeignFile {
         .init(0x38, "ARM\u{64}", "a kernel for 64-bit ARM, which x86 guests cannot run", "Use a kernel built for x86-64"),
         .init(0x24, [0x18, 0x28, 0x6f, 0x01], "a kernel for 32-bit ARM, which x86 guests cannot run", "Use a kernel built for x86-64"),
         .init(0x38, "RSC\u{05}", "a kernel for RISC-V, which x86 guests cannot run", "Use a kernel built for x86-64"),
-        .init(4, "zimg", "an EFI-only image (compressed EFI kernel): it can be started by EFI firmware only", "Use the distribution's bzImage (vmlinuz) or vmlinux with CONFIG_XEN_PVH=y"),
-        .init(0, "MZ", "an EFI-only image (PE program without a Linux setup header): it can be started by EFI firmware only", "Use a bzImage or vmlinux with CONFIG_XEN_PVH=y; out of a unified kernel image, `objcopy -O binary -j .linux` takes the kernel"),
+        .init(
+            4, "zimg", "an EFI-only image (compressed EFI kernel): it can be started by EFI firmware only",
+            "Use the distribution's bzImage (vmlinuz) or vmlinux with CONFIG_XEN_PVH=y"),
+        .init(
+            0, "MZ", "an EFI-only image (PE program without a Linux setup header): it can be started by EFI firmware only",
+            "Use a bzImage or vmlinux with CONFIG_XEN_PVH=y; out of a unified kernel image, `objcopy -O binary -j .linux` takes the kernel"),
         .init(0, "!<arch>", "a package or library archive, not a kernel", "Unpack it (dpkg-deb -x) and give the vmlinuz file in it"),
         .init(0, [0xed, 0xab, 0xee, 0xdb], "an RPM package, not a kernel", "Unpack it and give the vmlinuz file in it"),
         .init(0, "QFI\u{fb}", "a disk image, not a kernel", diskRemedy),

@@ -27,11 +27,12 @@ public struct ImageReport: Sendable {
     public var kind: String {
         guard let image else { return "not a kernel that can be loaded" }
         let elf = image.is64Bit ? "64-bit ELF kernel" : "32-bit ELF kernel"
-        let inside = switch image.container {
-        case .elf: elf
-        case .bzImage(let header, let compression):
-            "Linux bzImage (boot protocol \(header.protocolText)), \(compression.map { "packed with \($0)" } ?? "not packed"), holding a \(elf)"
-        }
+        let inside =
+            switch image.container {
+            case .elf: elf
+            case .bzImage(let header, let compression):
+                "Linux bzImage (boot protocol \(header.protocolText)), \(compression.map { "packed with \($0)" } ?? "not packed"), holding a \(elf)"
+            }
         return image.isOuterGzip ? "\(inside), all of it inside gzip" : inside
     }
 
@@ -56,12 +57,18 @@ public struct ImageReport: Sendable {
     }
 
     private func details(_ image: KernelImage) -> [String] {
-        var lines = ["", "Memory it occupies: \(hex(image.lowestAddress)) to \(hex(image.endAddress)) (\((image.endAddress - image.lowestAddress) >> 10) KiB)"]
+        var lines = [
+            "",
+            "Memory it occupies: \(hex(image.lowestAddress)) to \(hex(image.endAddress)) (\((image.endAddress - image.lowestAddress) >> 10) KiB)",
+        ]
         for segment in image.segments {
-            lines.append("  segment at \(hex(segment.physicalAddress)): \(segment.file.count) bytes from the file, \(segment.memorySize) in memory")
+            lines.append(
+                "  segment at \(hex(segment.physicalAddress)): \(segment.file.count) bytes from the file, \(segment.memorySize) in memory")
         }
         if let relocation = image.relocation {
-            lines.append("It may be moved: alignment \(hex(relocation.alignment)), from \(hex(relocation.minimumAddress)) to \(hex(relocation.maximumAddress))")
+            lines.append(
+                "It may be moved: alignment \(hex(relocation.alignment)), from \(hex(relocation.minimumAddress)) to \(hex(relocation.maximumAddress))"
+            )
         }
         guard !image.notes.isEmpty else { return lines + ["Xen notes: none"] }
         lines.append("Xen notes:")
@@ -71,7 +78,8 @@ public struct ImageReport: Sendable {
             lines.append("  \(note.name)\(padding)  \(Self.show(note.value))  (\(note.place.rawValue), byte \(hex(note.offset)))")
         }
         let names = image.features.names + image.features.unknownNames.map { "\($0) (unknown)" }
-        lines.append("Features: \(names.isEmpty ? "none" : names.joined(separator: ", "))\(image.features.required == 0 ? "" : " (! = required)")")
+        lines.append(
+            "Features: \(names.isEmpty ? "none" : names.joined(separator: ", "))\(image.features.required == 0 ? "" : " (! = required)")")
         return lines
     }
 

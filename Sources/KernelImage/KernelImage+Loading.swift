@@ -34,7 +34,8 @@ private func checkOverlap(_ segments: [KernelImage.Segment], file: String) throw
     for (lower, upper) in zip(ordered, ordered.dropFirst()) where lower.physicalAddress + lower.memorySize > upper.physicalAddress {
         throw ImageError(
             file: file, offset: upper.headerOffset,
-            cause: "the segments at \(hex(lower.physicalAddress)) and \(hex(upper.physicalAddress)) overlap in memory", remedy: damagedRemedy)
+            cause: "the segments at \(hex(lower.physicalAddress)) and \(hex(upper.physicalAddress)) overlap in memory",
+            remedy: damagedRemedy)
     }
 }
 

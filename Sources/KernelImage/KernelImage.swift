@@ -101,7 +101,9 @@ public struct KernelImage: Sendable {
         }
         guard bytes.begins(with: ELF.magic, at: start) else {
             throw ImageError(
-                file: file, offset: start, cause: "the packed kernel begins with none of the known magic numbers (\(Compression.allCases.map(\.rawValue).joined(separator: ", ")))",
+                file: file, offset: start,
+                cause:
+                    "the packed kernel begins with none of the known magic numbers (\(Compression.allCases.map(\.rawValue).joined(separator: ", ")))",
                 remedy: damagedRemedy)
         }
         return try KernelImage(

@@ -52,7 +52,9 @@
         if distance >= count {
             unsafe to.copyMemory(from: from, byteCount: count)
         } else {
-            for index in 0..<count { unsafe to.storeBytes(of: from.load(fromByteOffset: index, as: UInt8.self), toByteOffset: index, as: UInt8.self) }
+            for index in 0..<count {
+                unsafe to.storeBytes(of: from.load(fromByteOffset: index, as: UInt8.self), toByteOffset: index, as: UInt8.self)
+            }
         }
         target += count
         return true

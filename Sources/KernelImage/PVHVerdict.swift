@@ -12,16 +12,19 @@ public struct PVHVerdict: Equatable, Sendable {
             self = Self.withEntry(image, UInt64(entry))
         } else if Self.isPVHv1(image) {
             self.init(
-                no: "it was built for the first, experimental PVH of 2014 (PVHv1: feature strings, but no PHYS32_ENTRY note), which no hypervisor offers any more",
+                no:
+                    "it was built for the first, experimental PVH of 2014 (PVHv1: feature strings, but no PHYS32_ENTRY note), which no hypervisor offers any more",
                 "Use Linux 4.11 or later with CONFIG_XEN_PVH=y; all current distribution kernels for x86-64 have it")
         } else if image.notes.contains(where: { $0.kind == .entry || $0.kind == .xenVersion }) {
             self.init(
                 no: "it is a Xen PV kernel: it has Xen notes, but no PHYS32_ENTRY note, so it can start only with PV paging",
-"For Linux, build with CONFIG_XEN_PVH=y or take a current distribution kernel; a system that knows only PV needs type=\"pv\" on a Xen host")
+                "For Linux, build with CONFIG_XEN_PVH=y or take a current distribution kernel; of GRUB, take grub-i386-xen_pvh.bin; a system that knows only PV needs type=\"pv\" on a Xen host"
+            )
         } else {
             self.init(
                 no: "it carries no Xen notes at all: it was built without Xen guest support",
-                "For Linux, build with CONFIG_HYPERVISOR_GUEST=y, CONFIG_PARAVIRT=y, CONFIG_XEN=y and CONFIG_XEN_PVH=y, or take the distribution's cloud or generic kernel")
+                "For Linux, build with CONFIG_HYPERVISOR_GUEST=y, CONFIG_PARAVIRT=y, CONFIG_XEN=y and CONFIG_XEN_PVH=y, or take the distribution's cloud or generic kernel"
+            )
         }
     }
 
@@ -55,7 +58,8 @@ public struct PVHVerdict: Equatable, Sendable {
         }
         if case .bzImage = image.container, image.note(.guestOS) == nil {
             return PVHVerdict(
-                yes: "it has a 32-bit entry point at \(hex(entry)), but knows nothing else of Xen (built with CONFIG_PVH, without CONFIG_XEN): expect no console, disk or network",
+                yes:
+                    "it has a 32-bit entry point at \(hex(entry)), but knows nothing else of Xen (built with CONFIG_PVH, without CONFIG_XEN): expect no console, disk or network",
                 "Build it with CONFIG_XEN=y, CONFIG_XEN_PVH=y and the Xen front-end drivers")
         }
         return PVHVerdict(yes: "its PHYS32_ENTRY note gives a 32-bit entry point at \(hex(entry))", nil)

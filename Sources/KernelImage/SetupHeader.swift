@@ -7,7 +7,12 @@ public struct SetupHeader: Equatable, Sendable {
     /// The packed kernel inside the file.
     public var payload: Range<Int>
 
-    public var protocolText: String { "\(protocolVersion >> 8).\(protocolVersion & 0xff < 10 ? "0" : "")\(protocolVersion & 0xff)" }
+    /// The version as the protocol's documentation writes it, such as 2.15 or 2.05.
+    public var protocolText: String { Self.text(ofProtocol: protocolVersion) }
+
+    private static func text(ofProtocol version: UInt16) -> String {
+        "\(version >> 8).\(version & 0xff < 10 ? "0" : "")\(version & 0xff)"
+    }
 
     static let magic = Array("HdrS".utf8)
     static let magicOffset = 0x202
@@ -21,7 +26,8 @@ public struct SetupHeader: Equatable, Sendable {
         protocolVersion = version
         guard version >= 0x0208 else {
             throw ImageError(
-                file: file, offset: 0x206, cause: "boot protocol \(version >> 8).\(version & 0xff) does not say where the kernel proper is (2.08 or later does)",
+                file: file, offset: 0x206,
+                cause: "boot protocol \(Self.text(ofProtocol: version)) does not say where the kernel proper is (2.08 or later does)",
                 remedy: "Use a kernel of Linux 2.6.24 or later, or its vmlinux file")
         }
         // Zero stands for four, as in the days of the boot sector.

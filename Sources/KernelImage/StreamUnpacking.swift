@@ -5,7 +5,10 @@ internal import CZstd
 
 /// What one call of a library's decoder did.
 struct DecoderStep {
-    enum Status: Equatable { case goesOn, end, failure(String) }
+    enum Status: Equatable {
+        case goesOn, end
+        case failure(String)
+    }
     var consumed: Int
     var produced: Int
     var status: Status
@@ -53,12 +56,13 @@ func unpackGzip(_ bytes: [UInt8], _ range: Range<Int>, into sink: inout OutputSi
         unsafe stream.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
         unsafe stream.avail_out = UInt32(output.count)
         let code = unsafe inflate(&stream, Z_NO_FLUSH)
-        let status: DecoderStep.Status = switch code {
-        case Z_STREAM_END: .end
-        case Z_OK, Z_BUF_ERROR: .goesOn
-        case Z_MEM_ERROR: .failure("zlib ran out of memory")
-        default: .failure("the gzip data are damaged")
-        }
+        let status: DecoderStep.Status =
+            switch code {
+            case Z_STREAM_END: .end
+            case Z_OK, Z_BUF_ERROR: .goesOn
+            case Z_MEM_ERROR: .failure("zlib ran out of memory")
+            default: .failure("the gzip data are damaged")
+            }
         return unsafe DecoderStep(
             consumed: Int(available - stream.avail_in), produced: output.count - Int(stream.avail_out), status: status)
     }
@@ -78,12 +82,13 @@ func unpackBzip2(_ bytes: [UInt8], _ range: Range<Int>, into sink: inout OutputS
         unsafe stream.next_out = output.baseAddress?.assumingMemoryBound(to: CChar.self)
         unsafe stream.avail_out = UInt32(output.count)
         let code = unsafe BZ2_bzDecompress(&stream)
-        let status: DecoderStep.Status = switch code {
-        case BZ_STREAM_END: .end
-        case BZ_OK: .goesOn
-        case BZ_MEM_ERROR: .failure("libbz2 ran out of memory")
-        default: .failure("the bzip2 data are damaged")
-        }
+        let status: DecoderStep.Status =
+            switch code {
+            case BZ_STREAM_END: .end
+            case BZ_OK: .goesOn
+            case BZ_MEM_ERROR: .failure("libbz2 ran out of memory")
+            default: .failure("the bzip2 data are damaged")
+            }
         return unsafe DecoderStep(
             consumed: Int(available - stream.avail_in), produced: output.count - Int(stream.avail_out), status: status)
     }
@@ -96,7 +101,8 @@ func unpackLZMA(
     // The largest dictionary kernel builds ask for is 128 MiB.
     let memoryLimit: UInt64 = 192 << 20
     var stream = unsafe lzma_stream()
-    let started = unsafe compression == .xz
+    let started =
+        unsafe compression == .xz
         ? lzma_stream_decoder(&stream, memoryLimit, 0) : lzma_alone_decoder(&stream, memoryLimit)
     guard started == LZMA_OK else { throw UnpackError(offset: 0, cause: "liblzma could not start (out of memory)") }
     defer { unsafe lzma_end(&stream) }
@@ -106,13 +112,14 @@ func unpackLZMA(
         unsafe stream.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
         unsafe stream.avail_out = output.count
         let code = unsafe lzma_code(&stream, LZMA_RUN)
-        let status: DecoderStep.Status = switch code {
-        case LZMA_STREAM_END: .end
-        case LZMA_OK, LZMA_BUF_ERROR: .goesOn
-        case LZMA_MEM_ERROR: .failure("liblzma ran out of memory")
-        case LZMA_MEMLIMIT_ERROR: .failure("the \(compression) data ask for a dictionary of more than 128 MiB")
-        default: .failure("the \(compression) data are damaged")
-        }
+        let status: DecoderStep.Status =
+            switch code {
+            case LZMA_STREAM_END: .end
+            case LZMA_OK, LZMA_BUF_ERROR: .goesOn
+            case LZMA_MEM_ERROR: .failure("liblzma ran out of memory")
+            case LZMA_MEMLIMIT_ERROR: .failure("the \(compression) data ask for a dictionary of more than 128 MiB")
+            default: .failure("the \(compression) data are damaged")
+            }
         return unsafe DecoderStep(
             consumed: input.count - stream.avail_in, produced: output.count - stream.avail_out, status: status)
     }

@@ -1,8 +1,10 @@
 /// Feature bits a kernel may require or support (Xen public header `features.h`).
 public enum XenFeature: UInt8, Sendable, CaseIterable {
-    case writablePageTables = 0, writableDescriptorTables, autoTranslatedPhysmap, supervisorModeKernel, paePgdirAbove4GB
+    case writablePageTables = 0
+    case writableDescriptorTables, autoTranslatedPhysmap, supervisorModeKernel, paePgdirAbove4GB
     case mmuPTUpdatePreserveAD, highmemAssist, gnttabMapAvailBits, hvmCallbackVector, hvmSafePVClock, hvmPIRQs, dom0
-    case memoryOpVNodeSupported = 13, armSMCCCSupported, linuxRSDPUnrestricted, notDirectMapped, directMapped
+    case memoryOpVNodeSupported = 13
+    case armSMCCCSupported, linuxRSDPUnrestricted, notDirectMapped, directMapped
 
     /// The name in FEATURES strings.
     public var name: String {

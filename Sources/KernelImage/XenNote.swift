@@ -2,7 +2,8 @@
 public struct XenNote: Equatable, Sendable {
     /// The note types Xen defines.
     public enum Kind: UInt32, Sendable, CaseIterable {
-        case info = 0, entry, hypercallPage, virtBase, paddrOffset, xenVersion, guestOS, guestVersion, loader, paeMode, features
+        case info = 0
+        case entry, hypercallPage, virtBase, paddrOffset, xenVersion, guestOS, guestVersion, loader, paeMode, features
         case bsdSymtab, hvStartLow, l1MFNValid, suspendCancel, initP2M, modStartPFN, supportedFeatures, phys32Entry, phys32Reloc
 
         /// The name in Xen's public header, without its prefix.
@@ -126,9 +127,10 @@ private func noteValue(_ bytes: [UInt8], _ range: Range<Int>, _ type: UInt32) ->
     let kind = XenNote.Kind(rawValue: type)
     if kind?.isText == true { return .text(bytes.printable(range)) }
     if kind == .phys32Reloc || kind == .supportedFeatures || range.count % 8 != 0 {
-        return .numbers(stride(from: range.lowerBound, to: range.upperBound - 3, by: 4).compactMap {
-            bytes.littleEndian(UInt32.self, at: $0).map(UInt64.init)
-        })
+        return .numbers(
+            stride(from: range.lowerBound, to: range.upperBound - 3, by: 4).compactMap {
+                bytes.littleEndian(UInt32.self, at: $0).map(UInt64.init)
+            })
     }
     return .numbers(stride(from: range.lowerBound, to: range.upperBound, by: 8).compactMap { bytes.littleEndian(UInt64.self, at: $0) })
 }

@@ -14,7 +14,9 @@ struct Capture {
             if let head = Self.dumpHead(line) {
                 current = head.name
                 dumps[head.name] = (head.address, [UInt8](repeating: 0, count: head.count))
-            } else if let current { add(line, to: current) }
+            } else if let current {
+                add(line, to: current)
+            }
         }
     }
 

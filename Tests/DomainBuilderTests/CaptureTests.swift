@@ -43,7 +43,9 @@ import X86
         #expect(image.memory(expected.address, expected.bytes.count) == expected.bytes)
     }
 
-    @Test("ACPI tables stand at the same addresses with the same bytes", arguments: settings, ["RSDP", "XSDT", "RSDT", "FACP", "FACS", "APIC"])
+    @Test(
+        "ACPI tables stand at the same addresses with the same bytes", arguments: settings,
+        ["RSDP", "XSDT", "RSDT", "FACP", "FACS", "APIC"])
     func tables(setting: Setting, table: String) throws {
         let image = try setting.build()
         let expected = try #require(Capture(setting.name).dumps[table])

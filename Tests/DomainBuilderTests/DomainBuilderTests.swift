@@ -1,8 +1,9 @@
-@testable import DomainBuilder
 import KernelImage
 import TestSupport
 import Testing
 import X86
+
+@testable import DomainBuilder
 
 @Suite("Domain builder") struct DomainBuilderTests {
     @Test("The entry segments are flat, with the attributes Xen gives them")
@@ -14,12 +15,14 @@ import X86
         #expect(state.tr == Segment(selector: 0, base: 0, limit: 0x67, attributes: 0x8b))
     }
 
-    @Test("RAM stands on both sides of the hole", arguments: [
-        (UInt64(64), [BootImage.PageRange(start: 0, count: 0x4000)]),
-        (UInt64(4032), [BootImage.PageRange(start: 0, count: 0xfc000)]),
-        (UInt64(4033), [BootImage.PageRange(start: 0, count: 0xfc000), .init(start: 0x100000, count: 0x100)]),
-        (UInt64(1 << 20), [BootImage.PageRange(start: 0, count: 0xfc000), .init(start: 0x100000, count: 0x1000_0000 - 0xfc000)]),
-    ])
+    @Test(
+        "RAM stands on both sides of the hole",
+        arguments: [
+            (UInt64(64), [BootImage.PageRange(start: 0, count: 0x4000)]),
+            (UInt64(4032), [BootImage.PageRange(start: 0, count: 0xfc000)]),
+            (UInt64(4033), [BootImage.PageRange(start: 0, count: 0xfc000), .init(start: 0x100000, count: 0x100)]),
+            (UInt64(1 << 20), [BootImage.PageRange(start: 0, count: 0xfc000), .init(start: 0x100000, count: 0x1000_0000 - 0xfc000)]),
+        ])
     func ram(mebibytes: UInt64, regions: [BootImage.PageRange]) throws {
         let image = try DomainBuilder.build(BuildRequest(kernel: Builds.probe(), memoryKiB: mebibytes << 10))
         #expect(image.ramRegions == regions)
@@ -70,7 +73,9 @@ import X86
         let far = try Builds.probe(notes: [(16, ELFWriter.little(UInt64(1)))])
         for (kernel, startInfo, first) in [(try Builds.probe(), UInt64(0x10f000), UInt64(0x10c000)), (far, 0x10c000, 0x10d000)] {
             var request = BuildRequest(kernel: kernel, ramdisk: [1, 2, 3], memoryKiB: 64 << 10)
-            request.furtherModules = [.init(bytes: [4, 5], commandLine: Array("second".utf8)), .init(bytes: [UInt8](repeating: 6, count: 4096))]
+            request.furtherModules = [
+                .init(bytes: [4, 5], commandLine: Array("second".utf8)), .init(bytes: [UInt8](repeating: 6, count: 4096)),
+            ]
             let image = try DomainBuilder.build(request)
             #expect(image.startInfoAddress == startInfo)
             #expect(image.memory(first, 3) == [1, 2, 3])
@@ -105,42 +110,65 @@ import X86
     }
 
     static let refusals: [Refusal] = [
-        Refusal(testDescription: "memory too small for the kernel", request: { BuildRequest(kernel: try Builds.linux(), memoryKiB: 32 << 10) },
+        Refusal(
+            testDescription: "memory too small for the kernel", request: { BuildRequest(kernel: try Builds.linux(), memoryKiB: 32 << 10) },
             cause: "the kernel vmlinuz ends at 0x3e00000", remedy: "Set memory= to at least 62 (MiB)"),
-        Refusal(testDescription: "no memory", request: { BuildRequest(kernel: try Builds.probe(), memoryKiB: 0) },
+        Refusal(
+            testDescription: "no memory", request: { BuildRequest(kernel: try Builds.probe(), memoryKiB: 0) },
             cause: "the kernel pvhprobe ends at", remedy: "Set memory="),
-        Refusal(testDescription: "memory too small for the ramdisk",
+        Refusal(
+            testDescription: "memory too small for the ramdisk",
             request: { BuildRequest(kernel: try Builds.linux(), ramdisk: [UInt8](repeating: 1, count: 3 << 20), memoryKiB: 64 << 10) },
             cause: "the ramdisk ends at 0x4101000", remedy: "Set memory= to at least 66"),
-        Refusal(testDescription: "initial memory below maxmem decides",
+        Refusal(
+            testDescription: "initial memory below maxmem decides",
             request: { BuildRequest(kernel: try Builds.linux(), memoryKiB: 32 << 10, maximumMemoryKiB: 1 << 20) },
             cause: "memory below 4 GiB ends at 0x2000000", remedy: "Set memory="),
-        Refusal(testDescription: "empty ramdisk", request: { BuildRequest(kernel: try Builds.probe(), ramdisk: [], memoryKiB: 64 << 10) },
+        Refusal(
+            testDescription: "empty ramdisk", request: { BuildRequest(kernel: try Builds.probe(), ramdisk: [], memoryKiB: 64 << 10) },
             cause: "the ramdisk is empty", remedy: "leave ramdisk= out"),
-        Refusal(testDescription: "no entry note", request: {
-            BuildRequest(kernel: try KernelImage.parse(ELFWriter(segments: [.init(physicalAddress: 0x10_0000, bytes: [1])]).bytes(), fileName: "plain"), memoryKiB: 64 << 10)
-        }, cause: "plain: this kernel cannot boot as a PVH guest", remedy: "CONFIG_XEN_PVH"),
-        Refusal(testDescription: "entry outside", request: {
-            BuildRequest(kernel: try KernelImage.parse(ELFWriter.pvhKernel(entry: 0x20_0000).bytes(), fileName: "k"), memoryKiB: 64 << 10)
-        }, cause: "PHYS32_ENTRY 0x200000 lies outside of the kernel (0x100000 to 0x100001)", remedy: "damaged"),
-        Refusal(testDescription: "kernel in the hole", request: {
-            var writer = ELFWriter.pvhKernel()
-            writer.segments.append(.init(physicalAddress: 0xfbff_f000, bytes: [1], memorySize: 0x2000))
-            return BuildRequest(kernel: try KernelImage.parse(writer.bytes(), fileName: "k"), memoryKiB: 4 << 20)
-        }, cause: "reaches beyond 0xfc000000", remedy: "linked to run below"),
-        Refusal(testDescription: "kernel over the RSDP", request: {
-            var writer = ELFWriter.pvhKernel(entry: 0xf0000)
-            writer.segments = [.init(physicalAddress: 0xf0000, bytes: [1], memorySize: 0x20000)]
-            writer.notes.append((6, ELFWriter.text("linux")))
-            return BuildRequest(kernel: try KernelImage.parse(writer.bytes(), fileName: "k"), memoryKiB: 4 << 20)
-        }, cause: "occupies that page itself", remedy: "1 MiB or above"),
-        Refusal(testDescription: "too many vCPUs", request: { BuildRequest(kernel: try Builds.probe(), memoryKiB: 64 << 10, onlineVCPUs: 129) },
+        Refusal(
+            testDescription: "no entry note",
+            request: {
+                BuildRequest(
+                    kernel: try KernelImage.parse(
+                        ELFWriter(segments: [.init(physicalAddress: 0x10_0000, bytes: [1])]).bytes(), fileName: "plain"),
+                    memoryKiB: 64 << 10)
+            }, cause: "plain: this kernel cannot boot as a PVH guest", remedy: "CONFIG_XEN_PVH"),
+        Refusal(
+            testDescription: "entry outside",
+            request: {
+                BuildRequest(
+                    kernel: try KernelImage.parse(ELFWriter.pvhKernel(entry: 0x20_0000).bytes(), fileName: "k"), memoryKiB: 64 << 10)
+            }, cause: "PHYS32_ENTRY 0x200000 lies outside of the kernel (0x100000 to 0x100001)", remedy: "damaged"),
+        Refusal(
+            testDescription: "kernel in the hole",
+            request: {
+                var writer = ELFWriter.pvhKernel()
+                writer.segments.append(.init(physicalAddress: 0xfbff_f000, bytes: [1], memorySize: 0x2000))
+                return BuildRequest(kernel: try KernelImage.parse(writer.bytes(), fileName: "k"), memoryKiB: 4 << 20)
+            }, cause: "reaches beyond 0xfc000000", remedy: "linked to run below"),
+        Refusal(
+            testDescription: "kernel over the RSDP",
+            request: {
+                var writer = ELFWriter.pvhKernel(entry: 0xf0000)
+                writer.segments = [.init(physicalAddress: 0xf0000, bytes: [1], memorySize: 0x20000)]
+                writer.notes.append((6, ELFWriter.text("linux")))
+                return BuildRequest(kernel: try KernelImage.parse(writer.bytes(), fileName: "k"), memoryKiB: 4 << 20)
+            }, cause: "occupies that page itself", remedy: "1 MiB or above"),
+        Refusal(
+            testDescription: "too many vCPUs", request: { BuildRequest(kernel: try Builds.probe(), memoryKiB: 64 << 10, onlineVCPUs: 129) },
             cause: "129 vCPUs", remedy: "1 to 128"),
-        Refusal(testDescription: "no vCPU", request: { BuildRequest(kernel: try Builds.probe(), memoryKiB: 64 << 10, onlineVCPUs: 0, maximumVCPUs: 1) },
+        Refusal(
+            testDescription: "no vCPU",
+            request: { BuildRequest(kernel: try Builds.probe(), memoryKiB: 64 << 10, onlineVCPUs: 0, maximumVCPUs: 1) },
             cause: "0 vCPUs", remedy: "vcpus="),
-        Refusal(testDescription: "maxmem below memory", request: { BuildRequest(kernel: try Builds.probe(), memoryKiB: 64 << 10, maximumMemoryKiB: 1) },
+        Refusal(
+            testDescription: "maxmem below memory",
+            request: { BuildRequest(kernel: try Builds.probe(), memoryKiB: 64 << 10, maximumMemoryKiB: 1) },
             cause: "is more than maxmem", remedy: "maxmem="),
-        Refusal(testDescription: "endless memory", request: { BuildRequest(kernel: try Builds.probe(), memoryKiB: .max) },
+        Refusal(
+            testDescription: "endless memory", request: { BuildRequest(kernel: try Builds.probe(), memoryKiB: .max) },
             cause: "64 TiB", remedy: "lower"),
     ]
 

@@ -1,6 +1,7 @@
-@testable import KernelImage
 import TestSupport
 import Testing
+
+@testable import KernelImage
 
 @Suite("Kernel images") struct KernelImageTests {
     @Test("Every payload packing yields the same kernel", arguments: Compression.allCases)
@@ -77,7 +78,10 @@ import Testing
             (77, [1]),
         ]
         let image = try KernelImage.parse(writer.bytes(), fileName: "vmlinux")
-        #expect(image.notes.map(\.name) == ["GUEST_OS", "FEATURES", "SUPPORTED_FEATURES", "VIRT_BASE", "PHYS32_ENTRY", "PHYS32_RELOC", "unknown (77)"])
+        #expect(
+            image.notes.map(\.name) == [
+                "GUEST_OS", "FEATURES", "SUPPORTED_FEATURES", "VIRT_BASE", "PHYS32_ENTRY", "PHYS32_RELOC", "unknown (77)",
+            ])
         #expect(image.notes.allSatisfy { $0.place == (place == .segment ? .segment : .section) })
         #expect(image.note(.guestOS)?.text == "linux")
         #expect(image.note(.virtBase)?.number == 0xffff_ffff_8000_0000)

@@ -1,6 +1,7 @@
-@testable import KernelImage
 import TestSupport
 import Testing
+
+@testable import KernelImage
 
 @Suite("Malformed images") struct MalformedImageTests {
     /// A 64-bit kernel with `bytes` put at `offset`.
@@ -30,6 +31,9 @@ import Testing
         Case("script", Array("#!/bin/sh\n".utf8), at: 0, "this is a script"),
         Case("initramfs", Array("070701000000".utf8), at: 0, "this is an initramfs"),
         Case("packed initramfs", Fixture.payload("small", .zstd), at: 0, "packed with zstd, probably an initramfs"),
+        Case(
+            "gzip initramfs", [31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 51, 48, 55, 48, 55, 48, 4, 0, 229, 255, 46, 249, 6, 0, 0, 0], at: 0,
+            "this is an initramfs"),
         Case("EFI", Array("MZ".utf8) + [UInt8](repeating: 0, count: 600), at: 0, "EFI-only image"),
         Case("EFI zboot", Array("MZ\0\0zimg".utf8) + [UInt8](repeating: 0, count: 600), at: 4, "EFI-only image"),
         Case("arm64", Array("MZ".utf8) + [UInt8](repeating: 0, count: 0x36) + Array("ARMd".utf8), at: 0x38, "a kernel for 64-bit ARM"),
@@ -49,12 +53,19 @@ import Testing
         Case("note segment outside", patched(120 + 32, [0xff, 0xff, 0, 0]), at: 120, "a PT_NOTE segment of 0xffff bytes"),
         Case("note too long", patched(177 + 4, [0xff, 0, 0, 0]), at: 177, "a content of 255 bytes does not fit"),
         Case("note name too long", patched(177, [0xff, 0xff, 0xff, 0xff]), at: 177, "a name of 4294967295"),
-        Case("old boot protocol", ELFWriter.bzImage(payload: [1, 2, 3, 4, 5], protocolVersion: 0x0205), at: 0x206, "boot protocol 2.5"),
-        Case("payload outside", patched(0x24c, [0xff, 0xff, 0xff], ELFWriter.bzImage(payload: [1, 2, 3, 4, 5])), at: 0x248, "the packed kernel should be"),
+        Case("old boot protocol", ELFWriter.bzImage(payload: [1, 2, 3, 4, 5], protocolVersion: 0x0205), at: 0x206, "boot protocol 2.05"),
+        Case(
+            "payload outside", patched(0x24c, [0xff, 0xff, 0xff], ELFWriter.bzImage(payload: [1, 2, 3, 4, 5])), at: 0x248,
+            "the packed kernel should be"),
         Case("unknown packing", ELFWriter.bzImage(payload: [1, 2, 3, 4, 5]), at: 1040, "none of the known magic numbers"),
-        Case("packed text", ELFWriter.bzImage(payload: [0x02, 0x21, 0x4c, 0x18, 6, 0, 0, 0, 0x50, 0x68, 0x65, 0x6c, 0x6c, 0x6f, 0, 0, 0, 0]), at: 0, "not an ELF file"),
+        Case(
+            "packed text",
+            ELFWriter.bzImage(payload: [0x02, 0x21, 0x4c, 0x18, 6, 0, 0, 0, 0x50, 0x68, 0x65, 0x6c, 0x6c, 0x6f, 0, 0, 0, 0]), at: 0,
+            "not an ELF file"),
         Case("overlapping segments", overlapping(), at: 120, "the segments at 0x100000 and 0x100800 overlap"),
-        Case("note areas one over the other", repeatedNotes(segments: 600, count: 200, owner: "Foo\0"), at: nil, "the note areas together are larger than the file"),
+        Case(
+            "note areas one over the other", repeatedNotes(segments: 600, count: 200, owner: "Foo\0"), at: nil,
+            "the note areas together are larger than the file"),
         Case("too many notes", repeatedNotes(segments: 1, count: 300), at: nil, "the Xen notes are more than 256"),
         Case("overlong note", longNote(), at: nil, "one has more than 4096 bytes"),
         Case("relocation alignment", relocation(3), at: nil, "alignment of 0x3"),
