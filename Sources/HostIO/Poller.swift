@@ -23,6 +23,9 @@ public struct Poller {
         entries.append(pollfd(fd: descriptor.rawValue, events: interest.rawValue, revents: 0))
     }
 
+    /// Takes a number without waiting for anything.
+    public mutating func addNothing() { entries.append(pollfd(fd: -1, events: 0, revents: 0)) }
+
     /// Waits; nil is for ever. A signal ends the wait without a result.
     public mutating func wait(milliseconds: Int32?) {
         let count = unsafe poll(&entries, nfds_t(entries.count), milliseconds ?? -1)

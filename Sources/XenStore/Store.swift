@@ -17,12 +17,16 @@ public struct Store: Sendable {
     private var nextConnection: UInt64 = 1
     private var lastTransactionID: UInt32 = 0
 
+    /// A connection of domain 0 for the process the store lives in; always there.
+    public let local = ConnectionID(rawValue: 0)
+
     /// The limits of every unprivileged domain that has none of its own.
     public var quotas = Quotas()
 
     /// A store with the two special nodes and nothing else.
     public init() {
         tree = Tree()
+        connections[local] = Connection(domain: 0)
         for special in [StorePath.introduceDomain, .releaseDomain] {
             tree.insert([], at: special, below: 0, permissions: Permissions(owner: 0))
         }
