@@ -48,7 +48,7 @@ let package = Package(
         // Layer 1: memory and pure parts.
         layer("GuestMemory", imports: ["CLinux"]),
         layer("X86Decoder", imports: ["X86"]),
-        layer("HostIO", imports: ["CLinux"]),
+        layer("HostIO"),
         layer("XenStore", imports: ["XenABI"]),
         layer("DomainConfig"),
         layer("KernelImage", imports: ["CZlib", "CBzip2", "CLZMA", "CLZ4", "CZstd"]),

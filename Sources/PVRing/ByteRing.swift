@@ -17,6 +17,11 @@ public struct ByteRingLayout: Hashable, Sendable {
 public struct BrokenRing: Error, Hashable, Sendable {
     public var consumer: UInt32
     public var producer: UInt32
+
+    public init(consumer: UInt32, producer: UInt32) {
+        self.consumer = consumer
+        self.producer = producer
+    }
 }
 
 /// One direction of a byte stream in a shared page: indices that run free modulo 2^32, and a buffer they are masked into.

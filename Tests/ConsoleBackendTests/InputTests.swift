@@ -1,0 +1,63 @@
+import ConsoleBackend
+import HostIO
+import PVRing
+import Testing
+
+@Suite("Console input") struct InputTests {
+    /// The guest reads until `count` bytes have come.
+    private func take(_ console: Console, _ count: Int, limit: (Int) -> Int = { _ in .max }) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        _ = try eventually {
+            while try console.input.read(into: &bytes, limit: limit(bytes.count)) > 0 { console.backend.guestNotified() }
+            return bytes.count >= count
+        }
+        return bytes
+    }
+
+    @Test("every typed byte reaches the guest in order, however slowly it reads", arguments: 0..<5 as Range<UInt64>)
+    func exact(seed: UInt64) throws {
+        let console = try Console()
+        defer { console.backend.stop() }
+        var random = SmallRandom(seed)
+        let bytes = random.bytes(200_000)
+        let client = try console.attach()
+        let typist = try HostThread {
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                if case .bytes(let count) = client.send(rest.prefix(5000)) { rest = rest.dropFirst(count) } else { breathe() }
+            }
+        }
+        let received = try take(console, bytes.count) { 1 + $0 % 700 }
+        typist.join()
+        #expect(received == bytes)
+    }
+
+    @Test("what a client typed before it hung up still arrives") func hangUp() throws {
+        let console = try Console()
+        defer { console.backend.stop() }
+        var random = SmallRandom(9)
+        let bytes = random.bytes(20_000)
+        do {
+            let client = try console.attach()
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                if case .bytes(let count) = client.send(rest) { rest = rest.dropFirst(count) } else { breathe() }
+            }
+        }
+        #expect(try take(console, bytes.count) == bytes)
+        #expect(eventually { console.backend.status.clientCount == 0 })
+    }
+
+    @Test("both directions run at once") func both() throws {
+        let console = try Console()
+        let client = try console.attach()
+        for round in 0..<200 as Range<UInt8> {
+            _ = client.send([round, round])
+            #expect(try take(console, 2) == [round, round])
+            try console.print([round])
+            #expect(client.read(1) == [round])
+        }
+        console.backend.stop()
+        #expect(console.backend.status.inputByteCount == 400)
+    }
+}
