@@ -41,7 +41,8 @@ extension Store {
             let words = try words(of: request, 2...2)
             try unwatch(StorePath(bytes: words[0], of: requester(id).domain), token: Array(words[1]), by: id)
         case .resetWatches:
-            resetWatches(of: id)
+            // Drops transactions and waiting events too: they are of no use to who starts over.
+            reset(id)
         case .watchEvent, .error:
             throw .notSupported
         case .control, .introduce, .release, .getDomainPath, .isDomainIntroduced, .resume, .setTarget,
@@ -50,9 +51,6 @@ extension Store {
         }
         return Self.ok
     }
-
-    /// Drops watches and transactions; the events that wait are of no use to anybody either.
-    private mutating func resetWatches(of id: ConnectionID) { reset(id) }
 
     /// Part of a long directory: the generation, then whole names from a byte offset; an empty name ends the last part.
     private mutating func directoryPart(_ request: Packet, from id: ConnectionID) throws(StoreError) -> [UInt8] {

@@ -48,7 +48,7 @@ extension Tree {
         guard requester.may(.write, node.permissions) else { throw .accessDenied }
         if depth == path.components.count {
             guard !keepsExisting else { return nil }
-            overwrite(value, at: path)
+            setValue(value, at: path)
         } else {
             guard !path.isSpecial else { throw .invalidArgument }
             var permissions = node.permissions
@@ -60,12 +60,6 @@ extension Tree {
             insert(value, at: path, below: depth, permissions: permissions)
         }
         return Change(path: path, isRemoval: false)
-    }
-
-    /// A call of its own, so that the caller's reference to the node is gone and the change is made in place.
-    @inline(never)
-    private mutating func overwrite(_ value: [UInt8], at path: StorePath) {
-        setValue(value, at: path)
     }
 
     private mutating func remove(_ path: StorePath, by requester: Requester) throws(StoreError) -> Change? {

@@ -15,9 +15,19 @@ func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
     return false
 }
 
-func temporaryDirectory() -> String {
-    var template = Array("/tmp/martlet-test-XXXXXX".utf8CString)
-    return unsafe template.withUnsafeMutableBufferPointer { unsafe String(cString: mkdtemp($0.baseAddress!)!) }
+/// A directory of its own for one test; goes with its files.
+final class TemporaryDirectory: Sendable {
+    let path: String
+
+    init() {
+        var template = Array("/tmp/martlet-test-XXXXXX".utf8CString)
+        path = unsafe template.withUnsafeMutableBufferPointer { unsafe String(cString: mkdtemp($0.baseAddress!)!) }
+    }
+
+    deinit {
+        for name in ["console.log", "console.sock"] { unsafe unlink(path + "/" + name) }
+        unsafe rmdir(path)
+    }
 }
 
 func contents(_ path: String) -> [UInt8]? {
@@ -52,14 +62,14 @@ struct SmallRandom: RandomNumberGenerator {
 /// A console with its guest's side.
 struct Console {
     static let frame = GuestFrameNumber(3)
-    let directory = temporaryDirectory()
+    private let directory = TemporaryDirectory()
     let page: SharedPage
     let backend: ConsoleBackend
     let output: ByteRing
     let input: ByteRing
 
-    var log: String { directory + "/console.log" }
-    var socket: String { directory + "/console.sock" }
+    var log: String { directory.path + "/console.log" }
+    var socket: String { directory.path + "/console.sock" }
 
     init(history: Int = ConsoleBackend.defaultHistoryByteCount, stall: Int64 = ConsoleBackend.defaultStallMilliseconds) throws {
         let memory = try GuestMemory(poolPageCount: 4)
@@ -68,7 +78,7 @@ struct Console {
         output = ByteRing(page, .consoleOutput)
         input = ByteRing(page, .consoleInput)
         backend = try ConsoleBackend(
-            ring: page, logPath: directory + "/console.log", socketPath: directory + "/console.sock", notifyGuest: EventSender {},
+            ring: page, logPath: directory.path + "/console.log", socketPath: directory.path + "/console.sock", notifyGuest: EventSender {},
             historyByteCount: history, stallMilliseconds: stall)
         try backend.start()
     }
@@ -128,4 +138,8 @@ extension Descriptor {
         }
         return bytes
     }
+}
+
+extension [UInt8] {
+    func ends(with text: String) -> Bool { suffix(text.utf8.count).elementsEqual(text.utf8) }
 }

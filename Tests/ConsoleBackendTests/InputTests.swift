@@ -1,4 +1,5 @@
 import ConsoleBackend
+import Glibc
 import HostIO
 import PVRing
 import Testing
@@ -46,6 +47,17 @@ import Testing
         }
         #expect(try take(console, bytes.count) == bytes)
         #expect(eventually { console.backend.status.clientCount == 0 })
+    }
+
+    @Test("a client whose typing has ended still sees the output to the end") func endOfInput() throws {
+        let console = try Console()
+        let client = try console.attach()
+        _ = client.send(Array("poweroff\n".utf8)[...])
+        shutdown(client.rawValue, Int32(SHUT_WR))
+        #expect(try take(console, 9) == Array("poweroff\n".utf8))
+        try console.print(Array("going down\r\n".utf8))
+        console.backend.stop()
+        #expect(client.readAll() == Array("going down\r\n".utf8))
     }
 
     @Test("both directions run at once") func both() throws {

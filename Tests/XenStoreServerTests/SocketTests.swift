@@ -5,8 +5,8 @@ import XenStore
 import XenStoreServer
 
 @Suite("The store's socket") struct SocketTests {
-    let directory = temporaryDirectory()
-    var path: String { directory + "/x.sock" }
+    let directory = TemporaryDirectory()
+    var path: String { directory.path + "/x.sock" }
 
     private func withServer(_ body: (XenStoreServer) throws -> Void) throws {
         var store = Store.forHost(server: "martlet")
@@ -123,7 +123,7 @@ import XenStoreServer
         }
         _ = shell("python3 -c 'import socket; s=socket.socket(socket.AF_UNIX); s.bind(\"\(path)\")'")
         try withServer { server in #expect(server.perform { store in store.text(at: "/tool/xenstored") } == "martlet") }
-        let long = directory + "/" + String(repeating: "x", count: 120)
+        let long = directory.path + "/" + String(repeating: "x", count: 120)
         #expect(throws: HostError.self) { try XenStoreServer(store: Store(), domain: 1, ring: nil, socketPath: long, notifyGuest: EventSender {}) }
     }
 }

@@ -11,10 +11,19 @@ func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
     return false
 }
 
-/// A directory of its own for one test.
-func temporaryDirectory() -> String {
-    var template = Array("/tmp/martlet-test-XXXXXX".utf8CString)
-    return unsafe template.withUnsafeMutableBufferPointer { unsafe String(cString: mkdtemp($0.baseAddress!)!) }
+/// A directory of its own for one test; goes with its files.
+final class TemporaryDirectory: Sendable {
+    let path: String
+
+    init() {
+        var template = Array("/tmp/martlet-test-XXXXXX".utf8CString)
+        path = unsafe template.withUnsafeMutableBufferPointer { unsafe String(cString: mkdtemp($0.baseAddress!)!) }
+    }
+
+    deinit {
+        for name in ["x.sock"] { unsafe unlink(path + "/" + name) }
+        unsafe rmdir(path)
+    }
 }
 
 func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
