@@ -56,7 +56,9 @@ struct ConsoleClient: Sendable {
     /// Takes up to `limit` typed bytes. The end of its input is not the end of its interest in the output.
     mutating func receive(into bytes: inout [UInt8], limit: Int) {
         switch descriptor.read(into: &bytes, limit: limit) {
-        case .bytes, .wouldBlock: break
+        case .bytes: break
+        // One that reads no more has left, once all it typed has been taken.
+        case .wouldBlock: hasEndedInput = hasEndedOutput
         case .ended: hasEndedInput = true
         }
     }

@@ -60,6 +60,17 @@ import Testing
         #expect(client.readAll() == Array("going down\r\n".utf8))
     }
 
+    @Test("a client that refuses output leaves when it has typed its last") func refusesOutput() throws {
+        let console = try Console()
+        defer { console.backend.stop() }
+        let client = try console.attach()
+        _ = client.send([1, 2][...])
+        shutdown(client.rawValue, Int32(SHUT_RD))
+        #expect(try take(console, 2) == [1, 2])
+        try console.print([3])
+        #expect(eventually { console.backend.status.clientCount == 0 })
+    }
+
     @Test("both directions run at once") func both() throws {
         let console = try Console()
         let client = try console.attach()
