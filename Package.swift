@@ -48,6 +48,7 @@ let package = Package(
         // Layer 1: memory and pure parts.
         layer("GuestMemory", imports: ["CLinux"]),
         layer("X86Decoder", imports: ["X86"]),
+        layer("HostIO"),
         layer("XenStore", imports: ["XenABI"]),
         layer("DomainConfig"),
         layer("KernelImage", imports: ["CZlib", "CBzip2", "CLZMA", "CLZ4", "CZstd"]),
@@ -61,8 +62,8 @@ let package = Package(
 
         // Layer 3: Xen semantics and devices.
         layer("XenDomain", imports: ["XenABI", "X86", "GuestMemory", "VirtualCPU", "LocalAPIC"]),
-        layer("ConsoleBackend", imports: ["PVRing", "XenABI", "GuestMemory"]),
-        layer("XenStoreServer", imports: ["PVRing", "XenABI", "XenStore", "GuestMemory"]),
+        layer("ConsoleBackend", imports: ["HostIO", "PVRing", "XenABI", "GuestMemory"]),
+        layer("XenStoreServer", imports: ["HostIO", "PVRing", "XenABI", "XenStore", "GuestMemory"]),
 
         // Layer 4: composition.
         layer("ControlProtocol"),
@@ -96,7 +97,8 @@ let package = Package(
         tests("DomainBuilder", imports: ["XenABI", "X86", "KernelImage", "TestSupport"]),
         tests("XenDomain", imports: ["XenABI", "X86", "GuestMemory", "VirtualCPU", "LocalAPIC", "TestSupport"]),
         tests("PVRing", imports: ["XenABI", "GuestMemory", "TestSupport"]),
-        tests("XenStoreServer", imports: ["XenStore", "XenABI", "PVRing", "GuestMemory", "TestSupport"]),
+        tests("XenStoreServer", imports: ["XenStore", "XenABI", "PVRing", "GuestMemory", "HostIO", "TestSupport"]),
+        tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),
         tests("Toolstack", imports: ["DomainConfig", "ControlProtocol", "TestSupport"]),
         tests("Machine", imports: ["TestSupport", "GuestMemory", "X86", "XenABI", "ControlProtocol"]),

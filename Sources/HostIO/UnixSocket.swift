@@ -1,0 +1,71 @@
+import Glibc
+
+/// A listening Unix stream socket; its file goes with ``remove()``.
+public final class UnixListener: Sendable {
+    public let descriptor: Descriptor
+    public let path: String
+
+    /// Listens at `path`, with access for the owner only. A dead socket left there is replaced.
+    ///
+    /// - Throws: ``HostError``: the path is longer than 107 bytes, somebody listens there (`EADDRINUSE`), or the directory
+    ///   cannot be written.
+    public init(path: String) throws(HostError) {
+        self.path = path
+        descriptor = try Self.makeSocket()
+        if Self.isAbandonedSocket(path) { unsafe unlink(path) }
+        let code = try unsafe Self.withAddress(path) { address, length in unsafe bind(descriptor.rawValue, address, length) }
+        guard code == 0 else { throw HostError("bind \(path)") }
+        // Between bind and chmod nobody can connect: the socket does not listen yet.
+        guard unsafe chmod(path, 0o600) == 0, listen(descriptor.rawValue, 64) == 0 else { throw HostError("listen \(path)") }
+    }
+
+    /// The next client that waits, nil when none does.
+    public func accept() -> Descriptor? {
+        let raw = Glibc.accept(descriptor.rawValue, nil, nil)
+        guard raw >= 0 else { return nil }
+        let client = Descriptor(raw)
+        do { try client.makeNonblocking() } catch { return nil }
+        return client
+    }
+
+    public func remove() { unsafe unlink(path) }
+
+    /// Connects to a listener.
+    ///
+    /// - Throws: ``HostError``.
+    public static func connect(path: String) throws(HostError) -> Descriptor {
+        let descriptor = try makeSocket()
+        let code = try unsafe withAddress(path) { address, length in unsafe Glibc.connect(descriptor.rawValue, address, length) }
+        guard code == 0 else { throw HostError("connect \(path)") }
+        return descriptor
+    }
+
+    private static func makeSocket() throws(HostError) -> Descriptor {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let raw = socket(AF_UNIX, type, 0)
+        guard raw >= 0 else { throw HostError("socket") }
+        return Descriptor(raw)
+    }
+
+    private static func isAbandonedSocket(_ path: String) -> Bool {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return false }
+        do { _ = try connect(path: path) } catch { return error.code == ECONNREFUSED }
+        return false
+    }
+
+    private static func withAddress(
+        _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) throws(HostError) -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        guard !bytes.isEmpty, bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { throw HostError("socket path \(path)", ENAMETOOLONG) }
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
+        return unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import Glibc
+import Synchronization
+
+/// Wakes a thread that waits in `poll`. Any number of calls before it looks are one.
+public final class WakeUp: Sendable {
+    /// Readable while a call waits to be seen.
+    public let descriptor: Descriptor
+    private let sender: Descriptor
+    private let isPending = Atomic(false)
+
+    /// - Throws: ``HostError`` when the process has no descriptor left.
+    public init() throws(HostError) {
+        var ends: [Int32] = [-1, -1]
+        guard unsafe pipe(&ends) == 0 else { throw HostError("pipe") }
+        descriptor = Descriptor(ends[0])
+        sender = Descriptor(ends[1])
+        try descriptor.makeNonblocking()
+        try sender.makeNonblocking()
+    }
+
+    /// Never blocks; from any thread. One system call at most, none if the thread has not looked since the last call.
+    public func signal() {
+        guard !isPending.exchange(true, ordering: .sequentiallyConsistent) else { return }
+        // At most one byte is ever in the pipe, so this cannot fail for lack of room.
+        _ = sender.writeAll([1])
+    }
+
+    /// To be called by the waiting thread before it looks for work.
+    public func clear() {
+        guard isPending.load(ordering: .sequentiallyConsistent) else { return }
+        var bytes: [UInt8] = []
+        _ = descriptor.read(into: &bytes, limit: 8)
+        isPending.store(false, ordering: .sequentiallyConsistent)
+    }
+}

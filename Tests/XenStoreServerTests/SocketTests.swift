@@ -1,0 +1,129 @@
+import HostIO
+import PVRing
+import Testing
+import XenStore
+import XenStoreServer
+
+@Suite("The store's socket") struct SocketTests {
+    let directory = TemporaryDirectory()
+    var path: String { directory.path + "/x.sock" }
+
+    private func withServer(_ body: (XenStoreServer) throws -> Void) throws {
+        var store = Store.forHost(server: "martlet")
+        try DomainTree(
+            domain: 1, uuid: "22fc9f50-42cc-414c-9063-b24e8f359fce", name: "guest", maximumMemory: 262144, targetMemory: 262144,
+            maximumVCPUs: 2, onlineVCPUs: 1, storePort: 1, storeFrame: 1044476, consolePort: 2, consoleFrame: 1044479,
+            consoleTerminal: "/dev/pts/0", startTime: "1.00"
+        ).create(in: &store)
+        let server = try XenStoreServer(store: store, domain: 1, ring: nil, socketPath: path, notifyGuest: EventSender {})
+        try server.start()
+        defer { server.stop() }
+        try body(server)
+    }
+
+    private func run(_ command: String) -> (output: String, status: Int32) { shell("XENSTORED_PATH=\(path) timeout 20 \(command)") }
+
+    @Test("the distribution's xenstore tools work", .enabled(if: exists("/usr/bin/xenstore-ls"), "xenstore-utils is not installed"))
+    func tools() throws {
+        try withServer { server in
+            #expect(run("xenstore-read /local/domain/1/name").output == "guest\n")
+            #expect(run("xenstore-read /none").status == 1)
+            #expect(run("xenstore-write /a/b hello /a/c 'two words'").status == 0)
+            #expect(run("xenstore-read /a/b /a/c").output == "hello\ntwo words\n")
+            #expect(run("xenstore-list /a").output == "b\nc\n")
+            #expect(run("xenstore-ls -p /a").output.contains("b = \"hello\""))
+            #expect(run("xenstore-exists /a/b").status == 0)
+            #expect(run("xenstore-exists /a/x").status == 1)
+            #expect(run("xenstore-chmod /a/b n0 r1").status == 0)
+            #expect(run("xenstore-ls -fp /a").output == "/a/b = \"hello\"   (n0,r1)\n/a/c = \"two words\"   (n0)\n")
+            #expect(run("xenstore-rm /a/b").status == 0)
+            #expect(run("xenstore-exists /a/b").status == 1)
+            let listing = server.perform { store in store.listing().map { $0.path } }
+            let lines = run("xenstore-ls -f").output.split(separator: "\n").map { String($0.prefix { $0 != " " }) }
+            #expect(lines == listing)
+            let watch = "( XENSTORED_PATH=\(path) timeout 20 xenstore-watch -n 3 /w & sleep 1; XENSTORED_PATH=\(path) xenstore-write /w/x 1; XENSTORED_PATH=\(path) xenstore-rm /w; wait )"
+            #expect(shell(watch).output == "/w\n/w/x\n/w\n")
+        }
+        #expect(!exists(path))
+    }
+
+    @Test("a directory too long for a packet is listed in parts", .enabled(if: exists("/usr/bin/xenstore-ls"), "xenstore-utils is not installed"))
+    func longDirectory() throws {
+        try withServer { server in
+            let names = (0..<700).map { "child-number-\(1000 + $0)" }
+            try server.perform { store throws(StoreError) in for name in names { try store.setText("", at: "/long/" + name) } }
+            #expect(run("xenstore-list /long").output == names.map { $0 + "\n" }.joined())
+        }
+    }
+
+    @Test("a client that talks nonsense is cut off, the others go on") func malformed() throws {
+        try withServer { server in
+            let bad = try UnixListener.connect(path: path)
+            let good = try UnixListener.connect(path: path)
+            _ = bad.send([UInt8](repeating: 0xff, count: 64)[...])
+            #expect(eventually {
+                var bytes: [UInt8] = []
+                return bad.read(into: &bytes, limit: 16) == .ended(0) || bad.read(into: &bytes, limit: 16) == .ended(104)
+            })
+            _ = good.send(Packet(.read, requestID: 5, payload: Array("/local/domain/1/name\0".utf8)).encoded[...])
+            var bytes: [UInt8] = []
+            #expect(eventually {
+                _ = good.read(into: &bytes, limit: 100)
+                return bytes.count == 21
+            })
+            #expect(bytes.suffix(5) == Array("guest".utf8))
+        }
+    }
+
+    @Test("a client that never reads is not read for ever, and harms nobody") func slow() throws {
+        try withServer { server in
+            let slow = try UnixListener.connect(path: path)
+            let request = Packet(.directory, payload: Array("/local/domain/1/control\0".utf8)).encoded
+            var flood: [UInt8] = []
+            for _ in 0..<1000 { flood += request }
+            var sent = 0
+            var idle = 0
+            while idle < 200, sent < 100 << 20 {
+                if case .bytes(let count) = slow.send(flood[...]) {
+                    sent += count
+                    idle = 0
+                } else {
+                    idle += 1
+                    breathe()
+                }
+            }
+            #expect(sent < 8 << 20)
+            #expect(server.perform { store in store.text(at: "/local/domain/1/name") } == "guest")
+        }
+    }
+
+    @Test("a client that watches and never reads is dropped when its events overflow") func slowWatcher() throws {
+        try withServer { server in
+            let slow = try UnixListener.connect(path: path)
+            _ = slow.send(Packet(.watch, payload: Array("/w\0t\0".utf8)).encoded[...])
+            var bytes: [UInt8] = []
+            #expect(eventually {
+                _ = slow.read(into: &bytes, limit: 100)
+                return bytes.count >= 19 + 21
+            })
+            let long = "/w/" + String(repeating: "x", count: 2000)
+            for _ in 0..<12_000 { try server.perform { store throws(StoreError) in try store.setText("", at: long) } }
+            var end = Transfer.wouldBlock
+            #expect(eventually {
+                bytes.removeAll()
+                end = slow.read(into: &bytes, limit: 1 << 16)
+                return if case .ended = end { true } else { false }
+            })
+        }
+    }
+
+    @Test("two servers do not share a socket, and a dead one's is replaced") func addresses() throws {
+        try withServer { _ in
+            #expect(throws: HostError.self) { try XenStoreServer(store: Store(), domain: 1, ring: nil, socketPath: path, notifyGuest: EventSender {}) }
+        }
+        _ = shell("python3 -c 'import socket; s=socket.socket(socket.AF_UNIX); s.bind(\"\(path)\")'")
+        try withServer { server in #expect(server.perform { store in store.text(at: "/tool/xenstored") } == "martlet") }
+        let long = directory.path + "/" + String(repeating: "x", count: 120)
+        #expect(throws: HostError.self) { try XenStoreServer(store: Store(), domain: 1, ring: nil, socketPath: long, notifyGuest: EventSender {}) }
+    }
+}
