@@ -36,7 +36,7 @@ public struct ControlClient: ~Copyable {
     /// The next reply or event.
     ///
     /// - Parameter timeoutMilliseconds: how long to wait for it to arrive in full; negative: for ever.
-    /// - Throws: ``ControlClientError``; the connection is of no further use then.
+    /// - Throws: ``ControlClientError``; after anything but a timeout the connection is of no further use.
     public mutating func receive(timeoutMilliseconds: Int32 = 30_000) throws(ControlClientError) -> ControlReply {
         let deadline = timeoutMilliseconds < 0 ? nil : Self.nowMilliseconds() + Int64(timeoutMilliseconds)
         while true {
@@ -49,9 +49,11 @@ public struct ControlClient: ~Copyable {
     /// Sends a request and returns its reply.
     ///
     /// - Throws: ``ControlClientError``; ``ControlClientError/refused(_:)`` when the guest process answers with an error.
-    public mutating func ask(_ request: ControlRequest) throws(ControlClientError) -> ControlReply {
+    public mutating func ask(
+        _ request: ControlRequest, timeoutMilliseconds: Int32 = 30_000
+    ) throws(ControlClientError) -> ControlReply {
         try send(request)
-        let reply = try receive()
+        let reply = try receive(timeoutMilliseconds: timeoutMilliseconds)
         if case .error(let error) = reply { throw .refused(error) }
         return reply
     }
