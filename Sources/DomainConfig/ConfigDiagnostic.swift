@@ -1,6 +1,8 @@
 /// One thing the configuration's reader wants to tell its author.
 public struct ConfigDiagnostic: Error, Equatable, Sendable {
     public enum Severity: Equatable, Sendable {
+        /// Worth saying to somebody who asks for details.
+        case note
         /// The guest starts all the same.
         case warning
         /// The configuration is sound, but this version cannot start such a guest. A dry run tolerates it.

@@ -7,7 +7,9 @@ enum KeyReview {
                 continue
             }
             switch key.treatment {
-            case .honoured, .noEffect: break
+            case .honoured: break
+            case .noEffect(let reason):
+                reader.report(.note, setting.name, "`\(setting.name)' changes nothing: \(reason)")
             case .notAttached(let what): reportDevices(setting, what, &reader)
             case .refused(let cause, let remedy, let harmless):
                 guard !isHarmless(setting.value, harmless) else { break }

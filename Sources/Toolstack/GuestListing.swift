@@ -1,4 +1,5 @@
 public import ControlProtocol
+internal import DomainConfig
 
 /// The text of `martlet list`, in xl's columns.
 public struct GuestListing: Sendable {
@@ -96,5 +97,21 @@ extension GuestRegistry.Entry {
         } catch {
             throw OperatorError("the configuration of \"\(description.name)\" cannot be read: \(error.sentence)")
         }
+    }
+}
+
+extension GuestListing {
+    /// The host's entry in `list -l`.
+    public static var hostConfigurationJSON: String {
+        JSONText.object([
+            ("c_info", .object([("type", .string("pv")), ("name", .string("Domain-0"))])),
+            (
+                "b_info",
+                .object([
+                    ("max_memkb", .number(Int64(clamping: Host.memoryKiB))), ("target_memkb", .number(Int64(clamping: Host.memoryKiB))),
+                    ("sched_params", .object([])), ("type.pv", .object([])), ("arch_arm", .object([])), ("arch_x86", .object([])),
+                ])
+            ),
+        ]).text()
     }
 }

@@ -1,0 +1,31 @@
+import ControlProtocol
+import DomainConfig
+import Glibc
+
+/// Everything this program says on standard error.
+enum Report {
+    /// First the cause, then what to do.
+    static func print(_ error: OperatorError) {
+        line(error.cause)
+        if !error.remedy.isEmpty { line("  " + error.remedy) }
+    }
+
+    /// A diagnostic of a configuration; notes only for those who ask.
+    static func print(_ diagnostic: ConfigDiagnostic) {
+        if diagnostic.severity == .note, !Invocation.current.isVerbose { return }
+        let place = diagnostic.place.map { "\($0): " } ?? ""
+        let word =
+            switch diagnostic.severity {
+            case .note: "note: "
+            case .warning: "warning: "
+            case .refusal, .error: ""
+            }
+        line(place + word + diagnostic.cause)
+        if !diagnostic.remedy.isEmpty { line("  " + diagnostic.remedy) }
+    }
+
+    static func line(_ text: String) {
+        let bytes = Array((text + "\n").utf8)
+        _ = unsafe write(2, bytes, bytes.count)
+    }
+}
