@@ -94,7 +94,7 @@ struct ConfigLexer {
         case UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: ":"):
             LexicalError(message: "no such word in this grammar", remedy: "expressions are not supported; quote text, and write numbers as plain integers")
         case UInt8(ascii: "A")...UInt8(ascii: "Z"):
-            LexicalError(message: "no such word in this grammar", remedy: "keys are lower case, text stands in quotes, and booleans are 0 or 1")
+            LexicalError(message: "no such word in this grammar", remedy: "keys are lower case, text stands in quotes, booleans are 0 or 1, and numbers carry no unit")
         case UInt8(ascii: "\\"):
             LexicalError(message: "no such word in this grammar", remedy: "lines cannot be continued with a backslash; only lists may span lines")
         default:

@@ -25,7 +25,7 @@ extension GuestRegistry.Entry {
     /// Ends the guest at once, and waits until nothing of it is left. A process that does not obey is killed.
     ///
     /// - Throws: an error when even that does not help.
-    public func destroy(graceMilliseconds: Int = 10_000) throws(OperatorError) {
+    public func destroy(graceMilliseconds: Int = 5000) throws(OperatorError) {
         let asked = (try? ask(.destroy)) != nil
         if asked, waitUntilGone(milliseconds: graceMilliseconds) { return }
         if !asked, waitUntilGone(milliseconds: 0) { return }

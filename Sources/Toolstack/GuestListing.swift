@@ -37,6 +37,11 @@ public struct GuestListing: Sendable {
         return text
     }
 
+    /// A line of `martlet vm-list`.
+    public static func vmLine(uuid: String, domainID: UInt16, name: String) -> String {
+        "\(uuid)  \(domainID)    \(Columns.left(name, 30))"
+    }
+
     /// The host, which xl lists as domain 0.
     public static var host: Row {
         Row(

@@ -1,6 +1,7 @@
 /// Random UUIDs (RFC 9562, version 4).
-enum RandomUUID {
-    static func make() -> String {
+public enum RandomUUID {
+    /// 36 lower-case characters.
+    public static func make() -> String {
         var generator = SystemRandomNumberGenerator()
         var bytes = (0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) }
         bytes[6] = bytes[6] & 0x0f | 0x40

@@ -24,9 +24,10 @@ struct RawTerminal: ~Copyable {
 /// Turns SIGTERM, SIGHUP and SIGINT into something `poll` can wait for, so that a terminal is always left as it was found.
 struct SignalPipe: ~Copyable {
     let readEnd: Int32
+    private let writeEnd: Int32
     private static let caught = [SIGTERM, SIGHUP, SIGINT]
     /// Written by signal handlers, which may touch nothing but globals; set before they are installed.
-    nonisolated(unsafe) fileprivate static var writeEnd: Int32 = -1
+    nonisolated(unsafe) fileprivate static var target: Int32 = -1
 
     init?() {
         var pipe: [Int32] = [-1, -1]
@@ -36,11 +37,12 @@ struct SignalPipe: ~Copyable {
             _ = fcntl(number, F_SETFL, O_NONBLOCK)
         }
         readEnd = pipe[0]
-        unsafe Self.writeEnd = pipe[1]
+        writeEnd = pipe[1]
+        unsafe Self.target = writeEnd
         for number in Self.caught {
             signal(number) { number in
                 var byte = UInt8(truncatingIfNeeded: number)
-                _ = unsafe write(SignalPipe.writeEnd, &byte, 1)
+                _ = unsafe write(SignalPipe.target, &byte, 1)
             }
         }
     }
@@ -52,9 +54,9 @@ struct SignalPipe: ~Copyable {
     }
 
     deinit {
+        unsafe Self.target = -1
         for number in Self.caught { signal(number, SIG_DFL) }
         close(readEnd)
-        unsafe close(Self.writeEnd)
-        unsafe Self.writeEnd = -1
+        close(writeEnd)
     }
 }

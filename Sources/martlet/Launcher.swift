@@ -49,7 +49,8 @@ struct Launcher {
             print(ExitCodes.text, terminator: "")
             return 0
         }
-        _ = try Martlet.parseAsRoot([try Verbs.resolve(word), "--help"])
+        var command = try Martlet.parseAsRoot([try Verbs.resolve(word), "--help"])
+        try command.run()
         return 0
     }
 

@@ -24,6 +24,11 @@ enum Report {
         if !diagnostic.remedy.isEmpty { line("  " + diagnostic.remedy) }
     }
 
+    /// Tells somebody at a terminal how to get away again.
+    static func announceConsole(of name: String) {
+        if isatty(0) == 1 { line("Console of \(name); Ctrl-] leaves it.") }
+    }
+
     static func line(_ text: String) {
         let bytes = Array((text + "\n").utf8)
         _ = unsafe write(2, bytes, bytes.count)

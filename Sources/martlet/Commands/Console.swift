@@ -17,6 +17,7 @@ struct Console: ParsableCommand {
         }
         let entry = try Guests.find(domain)
         var session = try ConsoleSession.connect(entry, withConsole: true)
+        Report.announceConsole(of: entry.description.name)
         try SessionEnding.finish(try session.run(), of: entry)
     }
 }

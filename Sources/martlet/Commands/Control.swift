@@ -57,16 +57,16 @@ struct ShutdownRequest: ParsableArguments {
             throw OperatorError("no guest is named", remedy: "name one, or give -a for all")
         }
         let entries = try domain.map { [try Guests.find($0)] } ?? Guests.registry().guests()
-        for entry in entries {
-            Report.line("\(announcement) \(entry.domainID)")
-            try entry.shutdown(mode)
-        }
-        guard waits else { return }
-        for entry in entries {
-            // A guest that is gone already has done what was asked.
-            guard var session = try? ConsoleSession.connect(entry, withConsole: false) else { continue }
-            try SessionEnding.finish(try session.run(), of: entry)
-        }
+        for entry in entries { try ask(entry, mode, announcement) }
+    }
+
+    private func ask(_ entry: GuestRegistry.Entry, _ mode: ShutdownMode, _ announcement: String) throws {
+        Report.line("\(announcement) \(entry.domainID)")
+        guard waits else { return try entry.shutdown(mode) }
+        // Waiting starts before asking, so that no end is missed.
+        var session = try ConsoleSession.connect(entry, withConsole: false)
+        let ending = try session.run { () throws(OperatorError) in try entry.shutdown(mode) }
+        try SessionEnding.finish(ending, of: entry)
     }
 }
 

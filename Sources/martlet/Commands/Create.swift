@@ -34,7 +34,7 @@ struct Create: ParsableCommand {
     func run() throws {
         let domain = try readConfiguration()
         if dryRun || Invocation.current.isDryRun {
-            print(domain.json(uuid: "00000000-0000-0000-0000-000000000000").text())
+            print(domain.json(uuid: RandomUUID.make()).text())
             return
         }
         var options = CreationOptions()
@@ -59,6 +59,7 @@ struct Create: ParsableCommand {
         // The guest's process keeps the time itself. This is for a process that hangs.
         let patience = timeout.map { Int64($0) * 1000 + 10_000 }
         var session = try ConsoleSession.connect(guest.entry, withConsole: console, timeoutMilliseconds: patience)
+        if console, !quiet { Report.announceConsole(of: guest.entry.description.name) }
         let ending = try session.run { () throws(OperatorError) in if !paused { try guest.entry.unpause() } }
         try SessionEnding.finish(ending, of: guest.entry)
     }

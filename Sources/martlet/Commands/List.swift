@@ -47,8 +47,10 @@ struct VMList: ParsableCommand {
 
     func run() throws {
         print("UUID                                  ID    name")
+        let host = GuestListing.host
+        print(GuestListing.vmLine(uuid: host.uuid, domainID: 0, name: host.name))
         for entry in try Guests.registry().guests() {
-            print("\(entry.description.uuid)  \(entry.domainID)    \(entry.description.name)")
+            print(GuestListing.vmLine(uuid: entry.description.uuid, domainID: entry.domainID, name: entry.description.name))
         }
     }
 }
