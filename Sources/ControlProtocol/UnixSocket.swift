@@ -71,15 +71,6 @@ public enum UnixSocket {
         return socket
     }
 
-    /// The process at the other end of a connection, as the kernel recorded it (`SO_PEERCRED`).
-    public static func peerProcessID(_ socket: borrowing FileDescriptor) throws(SystemError) -> Int32 {
-        // struct ucred: pid, uid, gid; the headers hide it without _GNU_SOURCE.
-        var credentials: [Int32] = [0, 0, 0]
-        var length = socklen_t(MemoryLayout<Int32>.size * 3)
-        try CallResult(unsafe getsockopt(socket.number, SOL_SOCKET, SO_PEERCRED, &credentials, &length)).orThrow("getsockopt", "SO_PEERCRED")
-        return credentials[0]
-    }
-
     private static func make(_ subject: String) throws(SystemError) -> FileDescriptor {
         let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { throw SystemError("socket", subject, errno: errno) }

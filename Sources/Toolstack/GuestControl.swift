@@ -29,7 +29,7 @@ extension GuestRegistry.Entry {
         let asked = (try? ask(.destroy)) != nil
         if asked, waitUntilGone(milliseconds: graceMilliseconds) { return }
         if !asked, waitUntilGone(milliseconds: 0) { return }
-        if let processID = try? processID() { kill(processID, SIGKILL) }
+        if let processID = GuestProcess.find(directory: directory) { kill(processID, SIGKILL) }
         guard waitUntilGone(milliseconds: graceMilliseconds) else {
             throw OperatorError("the process of the guest \"\(description.name)\" does not end", remedy: "see `fuser \(directory)/lock'")
         }
@@ -44,12 +44,6 @@ extension GuestRegistry.Entry {
             usleep(20_000)
         }
         return false
-    }
-
-    /// The process that listens at the control socket, as the kernel knows it.
-    private func processID() throws(SystemError) -> Int32 {
-        let socket = try UnixSocket.connect(directory: directory, name: UnixSocket.controlName)
-        return try UnixSocket.peerProcessID(socket)
     }
 
     private func ask(_ request: ControlRequest, timeoutMilliseconds: Int32 = 30_000) throws(OperatorError) -> ControlReply {

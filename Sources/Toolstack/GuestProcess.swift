@@ -35,7 +35,13 @@ struct GuestProcess: ~Copyable {
     func waitForReport(logPath: String?) throws(OperatorError) -> StartupReport.Ready {
         var reader = FrameReader()
         var buffer = [UInt8](repeating: 0, count: 4096)
+        guard let signals = SignalPipe() else { throw Self.failure(executable, "pipe: " + SystemError.text(errno)) }
         while true {
+            if Self.waitForInput(report.number, or: signals) {
+                kill(processID, SIGKILL)
+                collect()
+                throw OperatorError("the creation of the guest was interrupted", code: .creationFailed)
+            }
             let count = unsafe read(report.number, &buffer, buffer.count)
             if count < 0 && errno == EINTR { continue }
             guard count > 0, (try? reader.append(buffer[..<count])) != nil else { throw death(logPath) }
@@ -53,10 +59,27 @@ struct GuestProcess: ~Copyable {
         }
     }
 
-    /// Ends the process by force and waits until it is gone.
-    func destroy() {
-        kill(processID, SIGKILL)
-        collect()
+    /// The process of the guest in a directory: it was started with that directory and holds its lock as descriptor 4.
+    static func find(directory: String) -> Int32? {
+        var lock = stat()
+        guard unsafe stat("\(directory)/\(GuestLock.fileName)", &lock) == 0 else { return nil }
+        return ((try? Files.names(in: "/proc")) ?? []).compactMap { Int32($0) }.first { processID in
+            var held = stat()
+            guard unsafe stat("/proc/\(processID)/fd/\(GuestLock.inheritedDescriptor)", &held) == 0,
+                held.st_dev == lock.st_dev, held.st_ino == lock.st_ino
+            else { return false }
+            let words = (try? Files.read("/proc/\(processID)/cmdline"))?.split(separator: 0) ?? []
+            return words.last.map { String(decoding: $0, as: UTF8.self) } == directory
+        }
+    }
+
+    /// - Returns: true when a signal asks this program to end before there is anything to read.
+    private static func waitForInput(_ descriptor: Int32, or signals: borrowing SignalPipe) -> Bool {
+        var polled = [
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: signals.readEnd, events: Int16(POLLIN), revents: 0),
+        ]
+        while unsafe poll(&polled, nfds_t(polled.count), -1) < 0, errno == EINTR {}
+        return polled[1].revents != 0
     }
 
     @discardableResult

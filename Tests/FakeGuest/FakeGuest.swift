@@ -20,6 +20,7 @@ final class FakeGuest {
     }
 
     func run() throws -> Int32 {
+        while behaves("stuck") { pause() }
         if behaves("die") { return 9 }
         if behaves("refuse") { return try refuse(OperatorError("kernel=\"x\" has no PVH note", remedy: "use another", code: .invalid)) }
         if behaves("garbage") {

@@ -4,6 +4,7 @@ import Glibc
 // Stands in for martlet-guest in the toolstack's tests: keeps its side of the process model, and runs no guest. What it does is
 // written in the guest's command line:
 //   die            ends before the guest is ready
+//   stuck          never becomes ready
 //   refuse         reports an error
 //   garbage        reports something that is no report
 //   crash          the guest crashes when it is unpaused

@@ -73,7 +73,7 @@ import Toolstack
     @Test("a timeout destroys the guest and ends with 124")
     func timeout() throws {
         let scratch = try Scratch()
-        let run = try martlet(["create", "-q", "-c", scratch.write("t.cfg", config), "--timeout", "0"], scratch)
+        let run = try martlet(["create", "-q", "-c", scratch.write("t.cfg", config), "--timeout", "1"], scratch)
         #expect(run.code == 124)
         #expect(try scratch.registry().guests().isEmpty)
     }
@@ -120,6 +120,26 @@ import Toolstack
         #expect(try martlet(["create", "-q", scratch.write("t.cfg", config), "extra=deaf"], scratch).code == 0)
         try scratch.registry().find("t").destroy(graceMilliseconds: 200)
         #expect(!scratch.exists("run/1"))
+    }
+
+    @Test("a guest's process that never became ready can be destroyed")
+    func stuck() throws {
+        let scratch = try Scratch()
+        let reservation = try scratch.registry().reserve { id in
+            var description = guest(id)
+            description.commandLine = "stuck"
+            return description
+        }
+        let process = scratch.spawnGuest(reservation.directory, lock: reservation.lock.number)
+        _ = consume reservation
+        let entry = try scratch.registry().find("t")
+        #expect(throws: OperatorError.self) { try entry.status() }
+        try entry.destroy(graceMilliseconds: 200)
+        #expect(!scratch.exists("run/1"))
+        var status: Int32 = 0
+        let ended = unsafe waitpid(process, &status, 0)
+        #expect(ended == process)
+        #expect(status & 0x7f == SIGKILL)
     }
 
     @Test("of many creators with one name exactly one succeeds; different names all do")
@@ -171,7 +191,7 @@ import Toolstack
         (["create", "-q", "CFG", "kernel=/nonexistent"], 3, "kernel=\"/nonexistent\": No such file or directory"),
         (["create", "-q", "CFG", "kernel=/tmp"], 3, "kernel=\"/tmp\": not a regular file"),
         (["create", "-q", "CFG", "ramdisk=/nonexistent"], 3, "ramdisk=\"/nonexistent\": No such file or directory"),
-        (["create", "-q", "CFG", "--engine", "foo"], 2, "--engine=foo: there is no such engine"),
+        (["create", "-q", "CFG", "--timeout", "0"], 2, "--timeout=0"), (["create", "-q", "CFG", "--engine", "foo"], 2, "--engine=foo: there is no such engine"),
         (["create", "-q", "/dev/null", "name=x", "kernel=/etc/passwd", "memory=64"], 1, "command line: no type= is given"),
         (["create", "-q", "/dev/null", "name=x", "type=pvh", "memory=64"], 1, "/dev/null: Neither kernel nor bootloader specified"),
         (["list", "nosuch"], 1, "nosuch is an invalid domain identifier"), (["destroy"], 2, "Missing expected argument '<domain>'"),

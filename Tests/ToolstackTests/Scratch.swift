@@ -45,6 +45,23 @@ final class Scratch {
 
     func exists(_ name: String) -> Bool { unsafe access("\(path)/\(name)", F_OK) == 0 }
 
+    /// Starts a guest's process as `create` does, but without a pipe for its report.
+    func spawnGuest(_ directory: String, lock: Int32) -> Int32 {
+        let source = fcntl(lock, F_DUPFD_CLOEXEC, 16)
+        defer { close(source) }
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_adddup2(&actions, source, GuestLock.inheritedDescriptor)
+        let executable = Scratch.product("fake-guest")
+        let arguments = unsafe [strdup(executable), strdup(directory), nil]
+        defer { for unsafe pointer in unsafe arguments { unsafe free(pointer) } }
+        var processID: Int32 = 0
+        let result = unsafe posix_spawn(&processID, executable, &actions, nil, arguments, environ)
+        #expect(result == 0)
+        return processID
+    }
+
     /// An executable built beside the tests.
     static func product(_ name: String) -> String {
         var buffer = [CChar](repeating: 0, count: 4096)

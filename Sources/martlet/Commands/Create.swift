@@ -39,6 +39,7 @@ struct Create: ParsableCommand {
         }
         var options = CreationOptions()
         options.engine = try chooseEngine()
+        guard timeout != 0 else { throw OperatorError("--timeout=0: the guest would never run", remedy: "give at least one second", code: .usage) }
         options.timeoutSeconds = timeout
         let environment = Environment.current
         let registry = try GuestRegistry(directory: environment.runtimeDirectory)
