@@ -6,7 +6,7 @@ extension DomainDescription {
     ///   - source: the file's name for messages.
     ///   - overrides: `key=value` words from the command line.
     ///   - probeKernel: asked about the path in `kernel=`, only when nothing else tells the kind of guest.
-    /// - Returns: the description unless there are errors; and everything worth saying, in the order of the settings.
+    /// - Returns: the description unless there are errors; and everything worth saying, in the order of the lines.
     public static func read(
         _ bytes: [UInt8], source: String, overrides: [String] = [], probeKernel: (String) -> KernelProbe
     ) -> (description: DomainDescription?, diagnostics: [ConfigDiagnostic]) {
@@ -14,8 +14,15 @@ extension DomainDescription {
         guard grammar.isEmpty else { return (nil, grammar) }
         var reader = DescriptionReader(settings, source: source)
         let description = reader.read(probeKernel)
-        let failed = reader.diagnostics.contains { $0.severity == .error }
-        return (failed ? nil : description, reader.diagnostics)
+        let diagnostics = reader.diagnostics
+        let failed = diagnostics.contains { $0.severity == .error }
+        return (failed ? nil : description, inFileOrder(diagnostics))
+    }
+
+    /// By line; what has no line comes last. Otherwise as found.
+    private static func inFileOrder(_ diagnostics: [ConfigDiagnostic]) -> [ConfigDiagnostic] {
+        let lines = diagnostics.map { $0.place?.line ?? .max }
+        return diagnostics.indices.sorted { (lines[$0], $0) < (lines[$1], $1) }.map { diagnostics[$0] }
     }
 }
 
@@ -34,6 +41,7 @@ private struct DescriptionReader {
     mutating func read(_ probeKernel: (String) -> KernelProbe) -> DomainDescription {
         KeyReview.review(&reader)
         var description = DomainDescription(name: readName(), type: .pvh)
+        for setting in reader.settings.all { description.places[setting.name] = setting.place }
         description.uuid = readUUID()
         readKernel(&description)
         readMemory(&description)

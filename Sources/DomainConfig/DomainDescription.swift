@@ -33,6 +33,8 @@ public struct DomainDescription: Equatable, Sendable {
     public var localtime: Bool?
     public var rtcTimeOffsetSeconds: Int64?
 
+    /// Where each key stands, for messages about it later.
+    public var places: [String: ConfigPlace] = [:]
     /// Device specifications as written, with their keys ("disk", "vif", …). This version does not attach them.
     public var deviceSpecifications: [String: [String]] = [:]
     /// What only the dry run shows.

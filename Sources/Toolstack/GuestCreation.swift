@@ -36,8 +36,9 @@ public struct GuestCreation: Sendable {
     /// - Throws: an error whose cause names the key, file or process at fault. Nothing remains of the guest then.
     public func create(_ domain: DomainDescription, options: CreationOptions) throws(OperatorError) -> CreatedGuest {
         let template = try describe(domain, options)
-        try checkFiles(template)
-        try checkHostMemory(template)
+        try checkFile("kernel", template.kernelPath, domain)
+        if let ramdisk = template.ramdiskPath { try checkFile("ramdisk", ramdisk, domain) }
+        try checkHostMemory(template, domain)
         let reservation = try registry.reserve { domainID in
             var description = template
             description.domainID = domainID
@@ -94,33 +95,33 @@ public struct GuestCreation: Sendable {
         return directory
     }
 
-    private func checkFiles(_ guest: GuestDescription) throws(OperatorError) {
-        try checkFile("kernel", guest.kernelPath)
-        if let ramdisk = guest.ramdiskPath { try checkFile("ramdisk", ramdisk) }
-    }
-
-    private func checkFile(_ key: String, _ path: String) throws(OperatorError) {
+    private func checkFile(_ key: String, _ path: String, _ domain: DomainDescription) throws(OperatorError) {
         var status = stat()
+        let subject = "\(domain.prefix(key))\(key)=\"\(path)\""
         let remedy = "check the path in \(key)="
         guard unsafe stat(path, &status) == 0 else {
-            throw OperatorError("\(key)=\"\(path)\": \(SystemError.text(errno))", remedy: remedy, code: .creationFailed)
+            throw OperatorError("\(subject): \(SystemError.text(errno))", remedy: remedy, code: .creationFailed)
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw OperatorError("\(key)=\"\(path)\": not a regular file", remedy: remedy, code: .creationFailed)
+            throw OperatorError("\(subject): not a regular file", remedy: remedy, code: .creationFailed)
         }
         guard unsafe access(path, R_OK) == 0 else {
-            throw OperatorError(
-                "\(key)=\"\(path)\": \(SystemError.text(errno))", remedy: "make the file readable for this user", code: .creationFailed)
+            throw OperatorError("\(subject): \(SystemError.text(errno))", remedy: "make the file readable for this user", code: .creationFailed)
         }
     }
 
-    private func checkHostMemory(_ guest: GuestDescription) throws(OperatorError) {
+    private func checkHostMemory(_ guest: GuestDescription, _ domain: DomainDescription) throws(OperatorError) {
         let host = Host.totalMemoryKiB
         guard guest.memoryKiB > host else { return }
         throw OperatorError(
-            "memory=\(guest.memoryKiB / 1024): the guest is to have more than the \(host / 1024) MiB of this machine",
+            "\(domain.prefix("memory"))memory=\(guest.memoryKiB / 1024): the guest is to have more than the \(host / 1024) MiB of this machine",
             remedy: "lower memory=", code: .noMemory)
     }
+}
+
+extension DomainDescription {
+    /// "file:line: " of a key, as messages start.
+    fileprivate func prefix(_ key: String) -> String { places[key].map { "\($0): " } ?? "" }
 }
 
 extension GuestDescription {

@@ -101,6 +101,11 @@ private func read(_ text: String) -> (description: DomainDescription?, diagnosti
         #expect(read("name='\(escaped)'").diagnostics.map(\.severity) == [.error])
     }
 
+    @Test("diagnostics come in the order of the lines")
+    func order() {
+        #expect(read("pvh=1\nvif=['']\nzzz=1\non_crash='x'").diagnostics.map(\.place?.line) == [5, 6, 7, 8])
+    }
+
     @Test("a missing name and a missing kernel name the file")
     func missing() {
         let result = DomainDescription.read(Array("memory=64".utf8), source: "my.cfg") { _ in .noPVHEntry("") }
