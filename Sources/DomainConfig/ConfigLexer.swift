@@ -92,11 +92,15 @@ struct ConfigLexer {
         case UInt8(ascii: "\r"):
             LexicalError(message: "a carriage return", remedy: "the file has DOS line ends; convert it, for instance with dos2unix")
         case UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: ":"):
-            LexicalError(message: "no such word in this grammar", remedy: "expressions are not supported; quote text, and write numbers as plain integers")
+            LexicalError(
+                message: "no such word in this grammar", remedy: "expressions are not supported; quote text, and write numbers as plain integers")
         case UInt8(ascii: "A")...UInt8(ascii: "Z"):
-            LexicalError(message: "no such word in this grammar", remedy: "keys are lower case, text stands in quotes, booleans are 0 or 1, and numbers carry no unit")
+            LexicalError(
+                message: "no such word in this grammar",
+                remedy: "keys are lower case, text stands in quotes, booleans are 0 or 1, and numbers carry no unit")
         case UInt8(ascii: "\\"):
-            LexicalError(message: "no such word in this grammar", remedy: "lines cannot be continued with a backslash; only lists may span lines")
+            LexicalError(
+                message: "no such word in this grammar", remedy: "lines cannot be continued with a backslash; only lists may span lines")
         default:
             LexicalError(message: "no such word in this grammar", remedy: "a statement is: key = \"text\", key = number or key = [ list ]")
         }

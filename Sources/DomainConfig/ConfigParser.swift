@@ -12,6 +12,8 @@ public struct ConfigParser {
     private var token: PlacedToken
     private var settings: ConfigSettings
     private var diagnostics: [ConfigDiagnostic] = []
+    /// How many lists are open where the parser stands; an error inside one skips to its end.
+    private var listDepth = 0
 
     private init(_ bytes: [UInt8], source: String, isCommandLine: Bool, settings: ConfigSettings) {
         self.source = source
@@ -117,9 +119,6 @@ public struct ConfigParser {
         listDepth = depth - 1
         return .list(elements)
     }
-
-    /// How many lists are open where the parser stands; an error inside one skips to its end.
-    private var listDepth = 0
 
     private mutating func advance() { token = lexer.next() }
 

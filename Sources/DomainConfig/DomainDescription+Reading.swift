@@ -63,7 +63,7 @@ private struct DescriptionReader {
             return ""
         }
         let remedy = "use 1 to 200 printable characters without /"
-        if name.isEmpty || name.utf8.count > 200 || name.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 || $0 == "/" }) {
+        if name.isEmpty || name.utf8.count > 200 || name.unicodeScalars.contains(where: Self.isForbiddenInNames) {
             reader.report(.error, "name", "`name' is \"\(name.prefix(60))\", which cannot be the name of a guest", remedy: remedy)
         } else if name == "Domain-0" {
             reader.report(.error, "name", "`name' is \"Domain-0\", the name of the host", remedy: "choose another name")
@@ -71,6 +71,11 @@ private struct DescriptionReader {
             reader.report(.warning, "name", "`name' is all digits: commands take \(name) for a domain ID", remedy: "choose a name with a letter")
         }
         return name
+    }
+
+    /// Names stand in paths and on terminals.
+    private static func isForbiddenInNames(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 32 || (127...159).contains(scalar.value) || scalar == "/"
     }
 
     private mutating func readUUID() -> String? {
@@ -93,7 +98,9 @@ private struct DescriptionReader {
         if let commandLine = reader.string("cmdline") {
             description.commandLine = commandLine
             if root != nil || extra != nil {
-                reader.report(.warning, "cmdline", "root= and extra= are ignored in favour of cmdline=", remedy: "keep either cmdline= or root= and extra=")
+                reader.report(
+                    .warning, "cmdline", "root= and extra= are ignored in favour of cmdline=",
+                    remedy: "keep either cmdline= or root= and extra=")
             }
         } else if let root {
             description.commandLine = "root=\(root)" + (extra.map { " \($0)" } ?? "")
@@ -110,11 +117,14 @@ private struct DescriptionReader {
         description.memoryMiB = reader.integer("memory", 1...limit, example: "memory=256 for 256 MiB").map(UInt64.init)
         description.maxMemoryMiB = reader.integer("maxmem", 0...limit, example: "maxmem=256 for 256 MiB").map(UInt64.init)
         if let memory = description.memoryMiB, let maximum = description.maxMemoryMiB, maximum < memory {
-            reader.report(.warning, "maxmem", "maxmem=\(maximum) is less than memory=\(memory) and counts as \(memory)", remedy: "raise maxmem= or remove it")
+            reader.report(
+                .warning, "maxmem", "maxmem=\(maximum) is less than memory=\(memory) and counts as \(memory)",
+                remedy: "raise maxmem= or remove it")
         }
         if reader.settings["memory"] == nil, reader.settings["maxmem"] == nil, reader.settings["name"] != nil {
             reader.report(
-                .warning, "memory", "\(source): no memory= is given: the guest gets \(DomainDescription.defaultMemoryMiB) MiB, too little for most kernels",
+                .warning, "memory",
+                "\(source): no memory= is given: the guest gets \(DomainDescription.defaultMemoryMiB) MiB, too little for most kernels",
                 remedy: "add memory= in MiB")
         }
     }
@@ -209,7 +219,9 @@ private struct DescriptionReader {
         case .selected(let type, let warning):
             if let warning { reader.report(.warning, warning.key, warning.cause, remedy: warning.remedy) }
             if type == .pvh, let version, version != "none" {
-                reader.report(.warning, "device_model_version", "device_model_version=\"\(version)\" is ignored: a PVH guest has no device model", remedy: "remove the key")
+                reader.report(
+                    .warning, "device_model_version",
+                    "device_model_version=\"\(version)\" is ignored: a PVH guest has no device model", remedy: "remove the key")
             }
             refuse(type)
             return type

@@ -66,7 +66,9 @@ struct GuestTypeSelection {
     }
 
     private func contradiction(_ old: (key: String, text: String), _ other: String) -> Complaint {
-        Complaint(key: old.key, cause: "\(old.text) asks for a PVH guest, \(other) for another kind", remedy: "keep one of them; type=\"pvh\" is the way to ask for PVH")
+        Complaint(
+            key: old.key, cause: "\(old.text) asks for a PVH guest, \(other) for another kind",
+            remedy: "keep one of them; type=\"pvh\" is the way to ask for PVH")
     }
 
     private func superfluous(_ old: (key: String, text: String)) -> Complaint {

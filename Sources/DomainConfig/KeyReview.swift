@@ -27,8 +27,9 @@ enum KeyReview {
 
     private static func reportDevices(_ setting: ConfigSetting, _ what: String, _ reader: inout ConfigReader) {
         guard case .list(let elements) = setting.value, !elements.isEmpty else { return }
+        let those = elements.count == 1 ? "it" : "them"
         reader.report(
-            .warning, setting.name, "`\(setting.name)': this version does not attach \(what) yet; the guest starts without \(elements.count == 1 ? "it" : "them")")
+            .warning, setting.name, "`\(setting.name)': this version does not attach \(what) yet; the guest starts without \(those)")
     }
 
     private static func isHarmless(_ value: ConfigValue, _ harmless: [String]) -> Bool {

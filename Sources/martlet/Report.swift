@@ -29,8 +29,13 @@ enum Report {
         if isatty(0) == 1 { line("Console of \(name); Ctrl-] leaves it.") }
     }
 
+    /// One line. What would move the cursor or worse is shown as an escape: texts come from files and from guests' processes.
     static func line(_ text: String) {
-        let bytes = Array((text + "\n").utf8)
+        let bytes = Array((text.unicodeScalars.map(visible).joined() + "\n").utf8)
         _ = unsafe write(2, bytes, bytes.count)
+    }
+
+    private static func visible(_ scalar: Unicode.Scalar) -> String {
+        scalar.value < 32 || (127...159).contains(scalar.value) ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
     }
 }

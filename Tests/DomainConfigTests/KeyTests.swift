@@ -95,7 +95,7 @@ private func read(_ text: String) -> (description: DomainDescription?, diagnosti
         #expect(description.effectiveMaxVCPUs == maxVCPUs)
     }
 
-    @Test("names that cannot be a guest's are refused", arguments: ["", "a/b", "a\nb", "Domain-0", String(repeating: "n", count: 201)])
+    @Test("names that cannot be a guest's are refused", arguments: ["", "a/b", "a\nb", "Domain-0", "a\u{9b}b", String(repeating: "n", count: 201)])
     func badNames(name: String) {
         let escaped = name == "a\nb" ? "a\\nb" : name
         #expect(read("name='\(escaped)'").diagnostics.map(\.severity) == [.error])
