@@ -22,15 +22,17 @@ extension GuestRegistry.Entry {
     /// Asks the guest's kernel to shut itself down. It may take its time, or never do it.
     public func shutdown(_ mode: ShutdownMode) throws(OperatorError) { _ = try ask(.shutdown(mode)) }
 
-    /// Ends the guest at once, and waits until nothing of it is left. A process that does not obey is killed.
+    /// Ends the guest at once, and waits until nothing of it is left.
     ///
+    /// - Parameter graceMilliseconds: a process that does not obey in this time is killed.
     /// - Throws: an error when even that does not help.
     public func destroy(graceMilliseconds: Int = 5000) throws(OperatorError) {
         let asked = (try? ask(.destroy)) != nil
         if asked, waitUntilGone(milliseconds: graceMilliseconds) { return }
         if !asked, waitUntilGone(milliseconds: 0) { return }
         if let processID = GuestProcess.find(directory: directory) { kill(processID, SIGKILL) }
-        guard waitUntilGone(milliseconds: graceMilliseconds) else {
+        // The kernel may take its time to give a large guest's memory back.
+        guard waitUntilGone(milliseconds: 60_000) else {
             throw OperatorError("the process of the guest \"\(description.name)\" does not end", remedy: "see `fuser \(directory)/lock'")
         }
         Files.removeDirectory(directory)
