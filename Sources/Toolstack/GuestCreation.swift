@@ -84,6 +84,11 @@ public struct GuestCreation: Sendable {
             guest.logPath = "\(directory)/\(domain.name).log"
             guest.consoleLogPath = "\(directory)/\(domain.name).console.log"
         }
+        guard guest.json().count <= Frame.maximumByteCount else {
+            throw OperatorError(
+                "\(domain.prefix("cmdline"))the guest's description is longer than \(Frame.maximumByteCount) bytes",
+                remedy: "shorten the kernel's command line", code: .invalid)
+        }
         return guest
     }
 

@@ -189,6 +189,7 @@ import Toolstack
         (["create", "-q", "CFG", "type=foo"], 1, "command line: Invalid domain type \"foo\""),
         (["create", "-q", "CFG", "type=hvm"], 1, "command line: type=\"hvm\" asks for a full machine"),
         (["create", "-q", "CFG", "kernel=/nonexistent"], 3, "command line: kernel=\"/nonexistent\": No such file or directory"),
+        (["create", "-q", "CFG", "cmdline=" + String(repeating: "x", count: 70_000)], 6, "command line: the guest's description is longer"),
         (["create", "-q", "CFG", "kernel=/tmp"], 3, "command line: kernel=\"/tmp\": not a regular file"),
         (["create", "-q", "CFG", "ramdisk=/nonexistent"], 3, "command line: ramdisk=\"/nonexistent\": No such file or directory"),
         (["create", "-q", "CFG", "--timeout", "0"], 2, "--timeout=0"), (["create", "-q", "CFG", "--engine", "foo"], 2, "--engine=foo: there is no such engine"),
