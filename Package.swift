@@ -85,6 +85,7 @@ let package = Package(
 
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .executableTarget(name: "fake-guest", dependencies: ["ControlProtocol"], path: "Tests/FakeGuest", swiftSettings: strict),
         tests("X86", imports: []),
         tests("SoftFloat", imports: ["TestSupport"]),
         tests("GuestMemory", imports: []),
@@ -100,7 +101,7 @@ let package = Package(
         tests("XenStoreServer", imports: ["XenStore", "XenABI", "PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),
-        tests("Toolstack", imports: ["DomainConfig", "ControlProtocol", "TestSupport"]),
+        tests("Toolstack", imports: ["DomainConfig", "ControlProtocol", "TestSupport", "fake-guest", "martlet"]),
         tests("Machine", imports: ["TestSupport", "GuestMemory", "X86", "XenABI", "ControlProtocol"]),
         .testTarget(name: "IntegrationTests", dependencies: ["TestSupport"], swiftSettings: strict),
     ],

@@ -1,1 +1,3 @@
-print("martlet")
+import Glibc
+
+exit(Launcher(arguments: CommandLine.arguments).run())

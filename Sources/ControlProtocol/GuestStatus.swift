@@ -1,0 +1,97 @@
+/// What a guest process says about its guest at one moment.
+public struct GuestStatus: Codable, Equatable, Sendable {
+    public var domainID: UInt16
+    public var name: String
+    public var uuid: String
+    public var state: GuestState
+    /// Guest time each vCPU has run, in nanoseconds; index is the vCPU number.
+    public var vcpuTimesNanoseconds: [UInt64]
+    public var onlineVCPUs: Int
+    public var currentMemoryKiB: UInt64
+    public var maxMemoryKiB: UInt64
+    /// Wall time since the guest was first unpaused; 0 before.
+    public var uptimeNanoseconds: UInt64
+    public var processID: Int32
+
+    public init(
+        domainID: UInt16, name: String, uuid: String, state: GuestState, vcpuTimesNanoseconds: [UInt64], onlineVCPUs: Int,
+        currentMemoryKiB: UInt64, maxMemoryKiB: UInt64, uptimeNanoseconds: UInt64, processID: Int32
+    ) {
+        self.domainID = domainID
+        self.name = name
+        self.uuid = uuid
+        self.state = state
+        self.vcpuTimesNanoseconds = vcpuTimesNanoseconds
+        self.onlineVCPUs = onlineVCPUs
+        self.currentMemoryKiB = currentMemoryKiB
+        self.maxMemoryKiB = maxMemoryKiB
+        self.uptimeNanoseconds = uptimeNanoseconds
+        self.processID = processID
+    }
+}
+
+/// The six state letters of `xl list`.
+public struct GuestState: Codable, Equatable, Sendable {
+    /// At least one vCPU is executing.
+    public var running: Bool
+    /// Every online vCPU waits.
+    public var blocked: Bool
+    public var paused: Bool
+    /// Set once the guest has shut down and is kept (`preserve`) or not yet cleaned up.
+    public var shutdownReason: ShutdownReason?
+    public var dying: Bool
+
+    public init(
+        running: Bool = false, blocked: Bool = false, paused: Bool = false, shutdownReason: ShutdownReason? = nil, dying: Bool = false
+    ) {
+        self.running = running
+        self.blocked = blocked
+        self.paused = paused
+        self.shutdownReason = shutdownReason
+        self.dying = dying
+    }
+
+    /// Exactly six characters, for instance "r-----" or "---sc-"; the fifth stands for the shutdown reason.
+    public var letters: String {
+        let reason = shutdownReason.map(\.letter) ?? "-"
+        return (running ? "r" : "-") + (blocked ? "b" : "-") + (paused ? "p" : "-") + (shutdownReason != nil ? "s" : "-")
+            + reason + (dying ? "d" : "-")
+    }
+}
+
+/// Why a guest shut down (Xen `public/sched.h`, `SHUTDOWN_*`). A guest may give any 8-bit code.
+public struct ShutdownReason: RawRepresentable, Codable, Hashable, Sendable {
+    public var rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    public static let poweroff = Self(rawValue: 0)
+    public static let reboot = Self(rawValue: 1)
+    public static let suspend = Self(rawValue: 2)
+    public static let crash = Self(rawValue: 3)
+    public static let watchdog = Self(rawValue: 4)
+    public static let softReset = Self(rawValue: 5)
+
+    /// The fifth state letter of `xl list`.
+    public var letter: String {
+        let letters = ["-", "r", "s", "c", "w", "S"]
+        return Int(rawValue) < letters.count ? letters[Int(rawValue)] : "?"
+    }
+
+    /// A word for messages.
+    public var word: String {
+        let words = ["poweroff", "reboot", "suspend", "crash", "watchdog", "soft reset"]
+        return Int(rawValue) < words.count ? words[Int(rawValue)] : "reason \(rawValue)"
+    }
+}
+
+/// How a guest came to its end.
+public enum GuestEnd: Codable, Equatable, Sendable {
+    /// The guest shut itself down.
+    case shutdown(reason: ShutdownReason)
+    /// Somebody asked for its destruction.
+    case destroyed
+    /// `--timeout` ran out.
+    case timeout
+    /// The machine could not go on; the sentence says why.
+    case failed(message: String)
+}

@@ -1,0 +1,110 @@
+/// The guest a configuration describes, before any default has been filled in: nil means that the configuration is silent.
+public struct DomainDescription: Equatable, Sendable {
+    public var name: String
+    /// Lower-case hexadecimal, 8-4-4-4-12.
+    public var uuid: String?
+    public var type: DomainType
+
+    /// `memory=` and `maxmem=` in MiB.
+    public var memoryMiB: UInt64?
+    public var maxMemoryMiB: UInt64?
+    public var vcpus: Int?
+    public var maxVCPUs: Int?
+
+    public var kernel: String?
+    public var ramdisk: String?
+    /// From `cmdline`, or `root` and `extra`.
+    public var commandLine: String?
+
+    public var onPoweroff: Action = .destroy
+    public var onReboot: Action = .restart
+    public var onWatchdog: Action = .destroy
+    public var onCrash: Action = .destroy
+    public var onSoftReset: Action = .softReset
+
+    public var apic: Bool?
+    public var acpi: Bool?
+    public var timerMode: TimerMode?
+    public var tscMode: TSCMode?
+    public var msrRelaxed: Bool?
+    public var maxGrantFrames: UInt32?
+    public var maxGrantVersion: UInt32?
+    public var maxEventChannels: UInt32?
+    public var localtime: Bool?
+    public var rtcTimeOffsetSeconds: Int64?
+
+    /// Where each key stands, for messages about it later.
+    public var places: [String: ConfigPlace] = [:]
+    /// Device specifications as written, with their keys ("disk", "vif", …). This version does not attach them.
+    public var deviceSpecifications: [String: [String]] = [:]
+    /// What only the dry run shows.
+    public var dryRunOnly = DryRunOnly()
+
+    /// What happens when the guest ends; the raw values are xl.cfg's words.
+    public enum Action: String, CaseIterable, Sendable {
+        case destroy, restart, preserve
+        case renameRestart = "rename-restart"
+        case coredumpDestroy = "coredump-destroy"
+        case coredumpRestart = "coredump-restart"
+        case softReset = "soft-reset"
+    }
+
+    /// Missed timer ticks; raw values are Xen's numbers (`HVMPTM_*`).
+    public enum TimerMode: Int, Sendable {
+        case delayForMissedTicks, noDelayForMissedTicks, noMissedTicksPending, oneMissedTickPending
+    }
+
+    /// Raw values are Xen's numbers (`TSC_MODE_*`). The last one has been removed from Xen.
+    public enum TSCMode: Int, Sendable {
+        case `default`, alwaysEmulate, native, nativeParavirt
+    }
+
+    /// Settings without effect here that `create -n` prints as xl does.
+    public struct DryRunOnly: Equatable, Sendable {
+        public var hap: Bool?
+        public var oos: Bool?
+        public var pool: String?
+        public var driverDomain: Bool?
+        public var passthrough: String?
+        public var videoRAMMiB: UInt64?
+        public var shadowMemoryMiB: UInt64?
+        public var noMigrate: Bool?
+        public var maxMaptrackFrames: UInt32?
+        public var deviceModelVersion: String?
+        public var weight: Int64?
+        public var cap: Int64?
+        public var bootloader: String?
+        public var nestedHVM: Bool?
+        public var pvshim: Bool?
+        public var pvshimPath: String?
+        public var pvshimCommandLine: String?
+        public var pvshimExtra: String?
+        public var altp2m: String?
+        public var vmtraceKiB: Int64?
+        public var vpmu: Bool?
+    }
+}
+
+// MARK: - Defaults
+
+extension DomainDescription {
+    /// RAM a guest gets when neither `memory` nor `maxmem` is given, in MiB.
+    public static let defaultMemoryMiB: UInt64 = 32
+
+    /// RAM at the start, in KiB.
+    public var effectiveMemoryKiB: UInt64 { (memoryMiB ?? maxMemoryMiB ?? Self.defaultMemoryMiB) * 1024 }
+    /// RAM the guest may ever have, in KiB; never less than it starts with.
+    public var effectiveMaxMemoryKiB: UInt64 { max(effectiveMemoryKiB, (maxMemoryMiB ?? 0) * 1024) }
+    /// vCPUs online at the start. Without `vcpus` that is one, whatever `maxvcpus` says; 0 counts as absent.
+    public var effectiveVCPUs: Int { max(1, vcpus ?? 1) }
+    public var effectiveMaxVCPUs: Int { max(effectiveVCPUs, maxVCPUs ?? 1) }
+}
+
+/// What is known of a kernel when no `type=` says which kind of guest it is for.
+public enum KernelProbe: Equatable, Sendable {
+    case carriesPVHEntry
+    /// The sentence says what the image is instead.
+    case noPVHEntry(String)
+    /// The sentence says why.
+    case unreadable(String)
+}

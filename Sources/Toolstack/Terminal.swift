@@ -1,0 +1,62 @@
+internal import Glibc
+
+/// Puts a terminal into raw mode for as long as the value lives.
+struct RawTerminal: ~Copyable {
+    private let descriptor: Int32
+    private let saved: termios
+
+    /// - Returns: nil when the descriptor is no terminal.
+    init?(_ descriptor: Int32) {
+        var settings = termios()
+        guard unsafe tcgetattr(descriptor, &settings) == 0 else { return nil }
+        self.descriptor = descriptor
+        saved = settings
+        unsafe cfmakeraw(&settings)
+        unsafe tcsetattr(descriptor, TCSAFLUSH, &settings)
+    }
+
+    deinit {
+        var settings = saved
+        unsafe tcsetattr(descriptor, TCSAFLUSH, &settings)
+    }
+}
+
+/// Turns SIGTERM, SIGHUP and SIGINT into something `poll` can wait for, so that a terminal is always left as it was found.
+struct SignalPipe: ~Copyable {
+    let readEnd: Int32
+    private let writeEnd: Int32
+    private static let caught = [SIGTERM, SIGHUP, SIGINT]
+    /// Written by signal handlers, which may touch nothing but globals; set before they are installed.
+    nonisolated(unsafe) fileprivate static var target: Int32 = -1
+
+    init?() {
+        var pipe: [Int32] = [-1, -1]
+        guard unsafe Glibc.pipe(&pipe) == 0 else { return nil }
+        for number in pipe {
+            _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(number, F_SETFL, O_NONBLOCK)
+        }
+        readEnd = pipe[0]
+        writeEnd = pipe[1]
+        unsafe Self.target = writeEnd
+        for number in Self.caught {
+            signal(number) { number in
+                var byte = UInt8(truncatingIfNeeded: number)
+                _ = unsafe write(SignalPipe.target, &byte, 1)
+            }
+        }
+    }
+
+    /// The signal that has arrived, if any.
+    func take() -> Int32? {
+        var byte: UInt8 = 0
+        return unsafe read(readEnd, &byte, 1) == 1 ? Int32(byte) : nil
+    }
+
+    deinit {
+        unsafe Self.target = -1
+        for number in Self.caught { signal(number, SIG_DFL) }
+        close(readEnd)
+        close(writeEnd)
+    }
+}
