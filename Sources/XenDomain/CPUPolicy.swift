@@ -3,8 +3,8 @@ import XenABI
 
 /// What CPUID answers: a table built once from the features an engine states.
 ///
-/// The values outside the feature registers follow the captured reference of an AMD machine; see `docs` of the test
-/// fixtures for what differs.
+/// The values outside the feature registers are those of the captured reference, an AMD machine. What differs from it is
+/// listed with its reason beside the tests.
 public struct CPUPolicy: Sendable {
     public enum Vendor: Sendable {
         case amd, intel

@@ -9,7 +9,7 @@ public import XenABI
 /// without an engine. The owner runs one thread per vCPU (``VCPU/step(_:)``) and one for timers (``nextDeadline()``,
 /// ``fireTimers(now:)``).
 ///
-/// Locks: `memoryState`, `events`, `control` and two per vCPU. None is taken while another is held, except the vCPUs' APIC
+/// Locks: `memoryState`, `events`, `control` and those of each vCPU. None is taken while another is held, except the vCPUs'
 /// locks below `events`.
 public final class Domain: @unchecked Sendable {
     public let configuration: DomainConfiguration

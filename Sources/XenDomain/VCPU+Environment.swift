@@ -29,6 +29,7 @@ extension VCPU: VirtualCPUEnvironment {
         guard let offset = lapicOffset(address), offset & 0xf == 0, byteCount == 4 else { return }
         let now = domain.host.now()
         perform(withLAPIC { $0.write(offset, UInt32(truncatingIfNeeded: value), now: now) })
+        if interruptIsPending { engine?.requestAttention() }
     }
 
     /// Position in the APIC's page, while the APIC answers there.

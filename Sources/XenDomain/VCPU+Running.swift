@@ -85,7 +85,7 @@ extension VCPU {
     func goUp() throws(XenError) {
         guard start.withLock({ $0.isInitialised }) else { throw .invalidArgument }
         guard !online.exchange(true, ordering: .sequentiallyConsistent) else { return }
-        wait.store(.none, ordering: .sequentiallyConsistent)
+        if wait.exchange(.none, ordering: .sequentiallyConsistent) == .polling { endPoll() }
         updateTime()
         domain.host.startVCPU(index)
         domain.host.wake(vcpu: index)
@@ -138,15 +138,12 @@ extension VCPU {
         let due = clock.withLock { $0.takeDue(now: now) }
         if due.timer { domain.raiseVIRQ(VIRQ.timer, on: index) }
         if due.poll { satisfyPoll() }
-        let raised = lapic.withLock { apic -> Bool in
+        let hasFired = withLAPIC { apic -> Bool in
             guard let deadline = apic.timerDeadline, deadline <= now else { return false }
             apic.fireTimer(now: now)
             return true
         }
-        if raised {
-            withLAPIC { _ in }
-            kick()
-        }
+        if hasFired { kick() }
     }
 
     func satisfyPoll() {

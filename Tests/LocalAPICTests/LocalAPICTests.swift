@@ -1,0 +1,2 @@
+import LocalAPIC
+import Testing
