@@ -62,6 +62,12 @@ extension Domain {
 
     @discardableResult
     private func lowerAnnouncedDeadline(to deadline: UInt64) -> Bool {
-        announcedDeadline.min(deadline, ordering: .sequentiallyConsistent).oldValue > deadline
+        var announced = announcedDeadline.load(ordering: .sequentiallyConsistent)
+        while deadline < announced {
+            let result = announcedDeadline.compareExchange(expected: announced, desired: deadline, ordering: .sequentiallyConsistent)
+            if result.exchanged { return true }
+            announced = result.original
+        }
+        return false
     }
 }

@@ -22,7 +22,9 @@ final class ManualHost: DomainHost {
     let wallClockBase: UInt64 = 1_795_230_051_773_213_884
 
     func now() -> UInt64 { record.withLock { $0.now } }
-    func readTSC() -> UInt64 { now() &* 2_596_120 / 1_000_000 }
+    func readTSC() -> UInt64 {
+        UInt64(1_000_000).dividingFullWidth(now().multipliedFullWidth(by: 2_596_120)).quotient
+    }
     func wake(vcpu: Int) { record.withLock { $0.woken.append(vcpu) } }
     func timersChanged() { record.withLock { $0.timerChanges += 1 } }
     func startVCPU(_ index: Int) { record.withLock { $0.started.append(index) } }
