@@ -23,8 +23,6 @@ public final class Domain: @unchecked Sendable {
     let events: Mutex<EventChannels>
     let memoryState: Mutex<MemoryState>
     let control: Mutex<ControlState>
-    /// Vector of the global upcall; 0 when the guest has set none.
-    let callbackVector = Atomic<UInt8>(0)
     let pollerCount = Atomic<Int>(0)
     let announcedDeadline = Atomic<UInt64>(.max)
     private let shutdownCode = Atomic<Int>(-1)

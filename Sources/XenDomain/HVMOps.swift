@@ -77,10 +77,8 @@ enum HVMOps {
     private static func setCallback(_ context: HypercallContext, _ value: UInt64) {
         let domain = context.domain
         domain.latchBitness(is64Bit: context.is64Bit)
-        if value >> HVMParameter.callbackTypeShift == HVMParameter.callbackTypeVector {
-            domain.callbackVector.store(UInt8(truncatingIfNeeded: value), ordering: .sequentiallyConsistent)
-        }
-        for vcpu in domain.vcpus where vcpu.upcallIsPending { vcpu.kick() }
+        guard value >> HVMParameter.callbackTypeShift == HVMParameter.callbackTypeVector else { return }
+        for vcpu in domain.vcpus { vcpu.setGlobalVector(UInt8(truncatingIfNeeded: value)) }
     }
 
     private static func setUpcallVector(_ context: HypercallContext, _ argument: UInt64) throws(XenError) {
@@ -88,9 +86,7 @@ enum HVMOps {
         let vector = wire[4]
         guard context.domain.configuration.features.contains(.hasLAPIC) else { throw .notImplemented }
         guard vector >= 0x10 else { throw .invalidArgument }
-        let vcpu = try context.vcpu(UInt64(wire.u32(0)))
-        vcpu.upcallVector.store(vector, ordering: .sequentiallyConsistent)
-        if vcpu.upcallIsPending { vcpu.deliverUpcall() }
+        try context.vcpu(UInt64(wire.u32(0))).setUpcallVector(vector)
     }
 
     /// RAM or nothing: no other kind of memory exists here.

@@ -109,7 +109,7 @@ extension VCPU {
         domain.pollerCount.subtract(1, ordering: .sequentiallyConsistent)
     }
 
-    /// A port was raised; ends the poll if it is one of those named, or if none was.
+    /// A port was raised; ends the poll if it is one of those named.
     func pollEvent(on port: Int) {
         guard wait.load(ordering: .sequentiallyConsistent) == .polling else { return }
         let isNamed = polledPorts.withLock { $0.contains(UInt32(truncatingIfNeeded: port)) }

@@ -52,7 +52,8 @@ extension VCPU: VirtualCPUEnvironment {
 
     /// The global upcall comes before the APIC's interrupts and needs no acknowledgement.
     public func acknowledgeInterrupt() -> UInt8? {
-        if globalUpcallIsPending { return domain.callbackVector.load(ordering: .relaxed) }
+        let global = pendingGlobalUpcall
+        if global != 0 { return global }
         return withLAPIC { $0.acknowledge() }
     }
 

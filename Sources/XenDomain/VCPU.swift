@@ -29,7 +29,10 @@ public final class VCPU: @unchecked Sendable {
     private let pendingNMI = Atomic<Bool>(false)
     private let infoPosition: Atomic<Int>
     /// Vector of HVMOP_set_evtchn_upcall_vector; 0 for none.
-    let upcallVector = Atomic<UInt8>(0)
+    private let upcallVector = Atomic<UInt8>(0)
+    /// Vector of the domain's global upcall as far as it concerns this vCPU; 0 when it does not.
+    private let globalVector = Atomic<UInt8>(0)
+    private let memory: GuestMemory
     let wait = Atomic<Wait>(.none)
     /// A polled port was raised or the poll's time is over.
     let pollSatisfied = Atomic<Bool>(false)
@@ -51,6 +54,7 @@ public final class VCPU: @unchecked Sendable {
     init(_ index: Int, domain: Domain) {
         self.index = index
         self.domain = domain
+        memory = domain.memory
         lapic = Mutex(LocalAPIC(identifier: UInt32(index) * 2, isBootProcessor: index == 0))
         let hasSlot = index < SharedInfoLayout.vcpuInfoCount
         let slot = hasSlot ? index * SharedInfoLayout.vcpuInfoSize : Self.unusedInfoOffset
@@ -69,7 +73,7 @@ public final class VCPU: @unchecked Sendable {
 
     /// Where the guest's vcpu_info lies: in the shared page, or where it registered one. A vCPU without either shares an
     /// unused piece of the shared page behind the last slot.
-    var info: SharedPlace { SharedPlace(domain.memory, position: infoPosition.load(ordering: .acquiring)) }
+    var info: SharedPlace { SharedPlace(memory, position: infoPosition.load(ordering: .acquiring)) }
 
     var hasRegisteredInfo: Bool { infoIsRegistered.load(ordering: .acquiring) }
 
@@ -99,6 +103,19 @@ public final class VCPU: @unchecked Sendable {
         kick()
     }
 
+    /// Routes upcalls through this vCPU's APIC from now on, which comes before the global vector.
+    func setUpcallVector(_ vector: UInt8) {
+        upcallVector.store(vector, ordering: .sequentiallyConsistent)
+        globalVector.store(0, ordering: .sequentiallyConsistent)
+        if upcallIsPending { deliverUpcall() }
+    }
+
+    func setGlobalVector(_ vector: UInt8) {
+        guard upcallVector.load(ordering: .sequentiallyConsistent) == 0 else { return }
+        globalVector.store(vector, ordering: .sequentiallyConsistent)
+        if upcallIsPending { kick() }
+    }
+
     /// Makes the vCPU look at its interrupts, whether it runs or waits.
     func kick() {
         engine?.requestAttention()
@@ -125,10 +142,12 @@ public final class VCPU: @unchecked Sendable {
     }
 
     var upcallIsPending: Bool { info.load8(VCPUInfoLayout.upcallPending) != 0 }
-    var globalUpcallIsPending: Bool {
-        domain.callbackVector.load(ordering: .relaxed) != 0 && upcallVector.load(ordering: .relaxed) == 0 && upcallIsPending
+    /// The vector of a global upcall that waits; 0 for none.
+    var pendingGlobalUpcall: UInt8 {
+        let vector = globalVector.load(ordering: .relaxed)
+        return vector != 0 && upcallIsPending ? vector : 0
     }
-    var interruptIsPending: Bool { deliverableVector.load(ordering: .acquiring) != 0 || globalUpcallIsPending }
+    var interruptIsPending: Bool { deliverableVector.load(ordering: .acquiring) != 0 || pendingGlobalUpcall != 0 }
     var nmiIsPending: Bool { pendingNMI.load(ordering: .acquiring) }
 
     func raiseNMI() {
