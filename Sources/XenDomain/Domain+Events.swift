@@ -93,27 +93,31 @@ extension Domain {
     /// Binds a backend to a port of the guest: one the guest left unbound for the control domain, or one that is
     /// connected to it already (then the handler replaces the old one).
     ///
+    /// A port the guest left unbound may have been sent on before; as in Xen, a new connection starts pending, so the handler
+    /// is called once before this returns. Ports the builder connected are silent: look at their rings after binding.
+    ///
     /// - Parameter handler: Called on the sending vCPU's thread for each event the guest sends. Must not block.
     /// - Returns: The port number on the control domain's side.
     /// - Throws: `.invalidArgument` when the port is neither; nothing has changed then.
     /// - Complexity: O(1). Safe from any thread.
     @discardableResult
     public func bindHost(_ port: UInt32, handler: @escaping HostPortHandler) throws(XenError) -> UInt32 {
-        try events.withLock { (events) throws(XenError) in
+        let (hostPort, isNew) = try events.withLock { (events) throws(XenError) -> (UInt32, Bool) in
             let channel = try events.bound(port)
             let hostPort: UInt32
+            let isNew: Bool
             switch channel.kind {
             case .unbound(DomainID.control):
-                hostPort = events.takeHostPort()
+                (hostPort, isNew) = (events.takeHostPort(), true)
                 events.channels[Int(port)].kind = .interdomain(remoteDomain: DomainID.control, remotePort: hostPort)
-                // A guest that sent before anybody listened is not heard otherwise.
-                raise(Int(port), &events)
-            case .interdomain(DomainID.control, let port): hostPort = port
+            case .interdomain(DomainID.control, let port): (hostPort, isNew) = (port, false)
             default: throw .invalidArgument
             }
             events.channels[Int(port)].handler = handler
-            return hostPort
+            return (hostPort, isNew)
         }
+        if isNew { handler() }
+        return hostPort
     }
 
     /// Ends a backend's binding; the guest's port becomes unbound, as after a close by the peer. Ports that are not bound

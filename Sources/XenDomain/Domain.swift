@@ -62,13 +62,15 @@ public final class Domain: @unchecked Sendable {
         guard (1...128).contains(configuration.vcpuCount) else { throw .outOfRange("vcpuCount") }
         guard (1..<0x7ff0).contains(configuration.domainID) else { throw .outOfRange("domainID") }
         guard (1...65535).contains(configuration.maximumGrantFrames) else { throw .outOfRange("maximumGrantFrames") }
-        guard (1..<131072).contains(configuration.maximumEventChannels) else { throw .outOfRange("maximumEventChannels") }
+        guard (2..<131072).contains(configuration.maximumEventChannels) else { throw .outOfRange("maximumEventChannels") }
         guard configuration.cpuBrand.utf8.count < 48 else { throw .outOfRange("cpuBrand") }
     }
 
     /// xenstore is the guest's port 1 and the console its port 2, connected to the control domain from the start.
     private func bindBuilderPorts() {
-        guard let store = try? makeHostPort(), let console = try? makeHostPort() else { return }
+        guard let store = try? makeHostPort(), let console = try? makeHostPort() else {
+            preconditionFailure("a new domain has two free ports, because its configuration was checked")
+        }
         control.withLock { control in
             control.parameters[HVMParameter.storeEventChannel] = UInt64(store.port)
             control.parameters[HVMParameter.consoleEventChannel] = UInt64(console.port)

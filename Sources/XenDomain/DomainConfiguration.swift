@@ -46,7 +46,7 @@ public struct DomainConfiguration: Sendable {
     public var initialPages: Int
     /// Frames the grant table may grow to; 1 to 65535.
     public var maximumGrantFrames = 64
-    /// Highest event channel port; 1 to 131071.
+    /// Highest event channel port; 2 to 131071: the store and the console need one each.
     public var maximumEventChannels = 1023
     /// What XENMEM_maximum_ram_page answers. Default: the last page of the domain's pool.
     public var maximumMachineFrame: UInt64?

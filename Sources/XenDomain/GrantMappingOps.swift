@@ -17,6 +17,8 @@ enum GrantMappingOps {
     private static func mapOne(_ context: HypercallContext, _ wire: Wire) throws(GrantStatus) -> UInt32 {
         let domain = context.domain
         let flags = wire.u32(8)
+        // The control domain exists, but grants nothing.
+        guard wire.u16(16) != DomainID.control else { throw .badReference }
         guard wire.u16(16) == domain.configuration.domainID else { throw .badDomain }
         guard flags & GrantFlags.hostMap != 0, flags & (GrantFlags.deviceMap | GrantFlags.containsPTE) == 0 else { throw .badReference }
         guard wire.u64(0) & 0xfff == 0, wire.u64(0) >> UInt64(GuestMemory.physicalAddressBits) == 0 else { throw .generalError }

@@ -46,15 +46,21 @@ enum GrantTableOps {
         return 0
     }
 
+    /// What a guest is told about the table of the domain it names: `.okay` for its own.
+    private static func stranger(_ domainID: UInt16, _ context: HypercallContext) -> GrantStatus {
+        if context.isSelf(domainID) { return .okay }
+        return domainID == DomainID.control ? .permissionDenied : .badDomain
+    }
+
     private static func querySize(_ context: HypercallContext, _ argument: UInt64) throws(XenError) {
         var wire = try context.read(argument, count: 16)
-        let isSelf = context.isSelf(wire.u16(0))
+        let status = stranger(wire.u16(0), context)
         let (count, limit) = context.domain.memoryState.withLock { ($0.grants.frames.count, $0.grants.maximumFrames) }
-        if isSelf {
+        if status == .okay {
             wire.set(4, UInt32(count))
             wire.set(8, UInt32(limit))
         }
-        wire.set(12, (isSelf ? GrantStatus.okay : .badDomain).rawValue)
+        wire.set(12, status.rawValue)
         try context.write(argument, wire)
     }
 
@@ -63,12 +69,10 @@ enum GrantTableOps {
         var wire = try context.read(argument, count: context.pick(24, 16))
         let count = wire.u32(4)
         let list = wire.word(context.pick(16, 12), is64Bit: context.is64Bit)
-        var status = GrantStatus.okay
-        if !context.isSelf(wire.u16(0)) {
-            status = .badDomain
-        } else if count > UInt32(context.domain.configuration.maximumGrantFrames) {
+        var status = stranger(wire.u16(0), context)
+        if status == .okay, count > UInt32(context.domain.configuration.maximumGrantFrames) {
             status = .generalError
-        } else {
+        } else if status == .okay {
             for (index, gfn) in try growTable(context.domain, Int(count)).enumerated() {
                 let address = list &+ UInt64(index * context.wordSize)
                 do throws(XenError) {

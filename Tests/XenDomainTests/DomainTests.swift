@@ -29,7 +29,8 @@ import XenDomain
         case "domainID": configuration.domainID = 0x7ff0
         case "maximumGrantFrames": configuration.maximumGrantFrames = 0
         case "maximumEventChannels": configuration.maximumEventChannels = 131072
-        default: configuration.cpuBrand = String(repeating: "x", count: 48)
+        case "cpuBrand": configuration.cpuBrand = String(repeating: "x", count: 48)
+        default: Issue.record("no such member")
         }
         let memory = try GuestMemory(poolPageCount: 64)
         #expect(throws: DomainError.outOfRange(member)) { try Domain(configuration, memory: memory, host: ManualHost()) }

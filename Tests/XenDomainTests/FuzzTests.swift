@@ -28,13 +28,24 @@ import XenDomain
         var machine = try Machine(configuration, is64Bit: seed & 4 == 0)
         for _ in 0..<6_000 {
             if machine.domain.shutdownReason != nil { machine = try Machine(configuration, is64Bit: random.next() & 1 == 0) }
-            act(machine, &random)
+            act(machine, Int(random.next() % 3), &random)
         }
         #expect(machine.domain.totalPages <= configuration.maximumPages)
     }
 
-    private func act(_ machine: Machine, _ random: inout SeededRandom) {
-        let index = Int(random.next() % 3)
+    @Test("vCPUs that call at the same time, with timers and backends beside them, do not stop the process either", arguments: [true, false])
+    func threads(is64Bit: Bool) throws {
+        let machine = try Machine(Machine.configuration(vcpus: 3), is64Bit: is64Bit)
+        together((0..<3).map { index in
+            {
+                var random = SeededRandom(seed: UInt64(index + 1) &* 0x9e37_79b9_7f4a_7c15)
+                for _ in 0..<6_000 where machine.domain.shutdownReason == nil { act(machine, index, &random) }
+            }
+        })
+        #expect(machine.domain.totalPages <= machine.domain.configuration.maximumPages)
+    }
+
+    private func act(_ machine: Machine, _ index: Int, _ random: inout SeededRandom) {
         let cpu = machine.cpus[index]
         let vcpu = machine.domain.vcpus[index]
         switch random.next() & 15 {

@@ -1,3 +1,4 @@
+import Glibc
 import GuestMemory
 import Synchronization
 import VirtualCPU
@@ -44,15 +45,15 @@ final class ManualHost: DomainHost {
 }
 
 /// A vCPU that executes nothing: linear addresses are physical ones, and `run` returns what the test queued.
-final class FakeCPU: VirtualCPU {
+final class FakeCPU: VirtualCPU, @unchecked Sendable {
     let index: Int
     let memory: GuestMemory
     var registerState = RegisterState()
     var is64Bit = true
     var privilegeLevel = 0
     var interruptsEnabled = true
-    var attention = 0
-    var flushes = 0
+    private let flushCount = Atomic<Int>(0)
+    var flushes: Int { flushCount.load(ordering: .relaxed) }
     var exits: [VirtualCPUExit] = []
     /// What the vCPU does inside `run`.
     var onRun: (() -> Void)?
@@ -68,8 +69,8 @@ final class FakeCPU: VirtualCPU {
         return exits.isEmpty ? .left : exits.removeFirst()
     }
 
-    func requestAttention() { attention += 1 }
-    func requestTLBFlush() { flushes += 1 }
+    func requestAttention() {}
+    func requestTLBFlush() { flushCount.add(1, ordering: .relaxed) }
     func general(_ register: GPR) -> UInt64 { registerState[register] }
     func setGeneral(_ register: GPR, _ value: UInt64) { registerState[register] = value }
 
@@ -85,7 +86,7 @@ final class FakeCPU: VirtualCPU {
 }
 
 /// A domain of the size of the captured one, with fake vCPUs.
-final class Machine {
+final class Machine: @unchecked Sendable {
     static let captureMap = [
         MemoryMapEntry(address: 0, size: 0x400_0000, type: .ram),
         MemoryMapEntry(address: 0xfeff8000, size: 0x8000, type: .reserved),
@@ -206,4 +207,24 @@ struct SeededRandom: RandomNumberGenerator {
         state ^= state >> 27
         return state &* 0x2545_f491_4f6c_dd1d
     }
+}
+
+/// Runs every body on a thread of its own and waits for all of them.
+func together(_ bodies: [@Sendable () -> Void]) {
+    let threads = bodies.map { body -> pthread_t in
+        var thread = pthread_t()
+        let box = unsafe Unmanaged.passRetained(ThreadBody(body)).toOpaque()
+        let failed = unsafe pthread_create(&thread, nil, { argument in
+            unsafe Unmanaged<ThreadBody>.fromOpaque(argument!).takeRetainedValue().body()
+            return nil
+        }, box)
+        precondition(failed == 0, "a test may start a few threads")
+        return thread
+    }
+    for thread in threads { pthread_join(thread, nil) }
+}
+
+private final class ThreadBody {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 }

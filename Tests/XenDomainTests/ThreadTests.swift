@@ -6,26 +6,6 @@ import XenABI
 import XenDomain
 
 @Suite("Threads") struct ThreadTests {
-    /// Runs `body` on threads of its own and waits for all of them.
-    private func together(_ bodies: [@Sendable () -> Void]) {
-        let threads = bodies.map { body -> pthread_t in
-            var thread = pthread_t()
-            let box = unsafe Unmanaged.passRetained(Box(body)).toOpaque()
-            let failed = unsafe pthread_create(&thread, nil, { argument in
-                unsafe Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue().body()
-                return nil
-            }, box)
-            precondition(failed == 0, "a test may start a few threads")
-            return thread
-        }
-        for thread in threads { pthread_join(thread, nil) }
-    }
-
-    private final class Box {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-
     @Test("No event is lost between backends that notify and a guest that consumes", arguments: [true, false])
     func events(isFIFO: Bool) throws {
         let machine = try Machine()
