@@ -92,16 +92,18 @@ extension LocalAPIC {
             recordError(1 << 5)
             return .none
         }
-        let target: InterprocessorInterrupt.Target = switch command &>> 18 & 3 {
-        case 1: .sender
-        case 2: .all
-        case 3: .allButSender
-        default: command &>> 11 & 1 == 0 ? .physical(destination, isX2APIC: isX2APIC) : .logical(destination, isX2APIC: isX2APIC)
-        }
+        let target: InterprocessorInterrupt.Target =
+            switch command &>> 18 & 3 {
+            case 1: .sender
+            case 2: .all
+            case 3: .allButSender
+            default: command &>> 11 & 1 == 0 ? .physical(destination, isX2APIC: isX2APIC) : .logical(destination, isX2APIC: isX2APIC)
+            }
         let level = command &>> 15 & 1 != 0
-        return .send(InterprocessorInterrupt(
-            mode: mode, vector: vector, target: target, isLevelTriggered: level,
-            isAsserted: !level || command &>> 14 & 1 != 0))
+        return .send(
+            InterprocessorInterrupt(
+                mode: mode, vector: vector, target: target, isLevelTriggered: level,
+                isAsserted: !level || command &>> 14 & 1 != 0))
     }
 
     // MARK: - x2APIC

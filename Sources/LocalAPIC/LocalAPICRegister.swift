@@ -41,7 +41,8 @@ public enum APICBase {
 /// An interrupt that one vCPU sends to others, as its command register describes it.
 public struct InterprocessorInterrupt: Equatable, Sendable {
     public enum DeliveryMode: UInt8, Sendable {
-        case fixed = 0, lowestPriority, smi, reserved, nmi, initialise, startUp, external
+        case fixed = 0
+        case lowestPriority, smi, reserved, nmi, initialise, startUp, external
     }
 
     public enum Target: Equatable, Sendable {

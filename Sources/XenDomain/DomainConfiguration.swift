@@ -60,7 +60,7 @@ public struct DomainConfiguration: Sendable {
     /// Toolstack-set HVM parameters beyond those that follow from the members above, by index.
     public var parameters: [Int: UInt64] = [
         HVMParameter.ioreqPFN: 0xfeffd, HVMParameter.bufferedIOReqPFN: 0xfeffb, HVMParameter.timerMode: 1,
-        HVMParameter.identityPageTable: 0xfeffe000, HVMParameter.pagingRingPFN: 0xfeff8,
+        HVMParameter.identityPageTable: 0xfeff_e000, HVMParameter.pagingRingPFN: 0xfeff8,
         HVMParameter.monitorRingPFN: 0xfeff9, HVMParameter.sharingRingPFN: 0xfeffa,
     ]
     /// What the engine implements; the guest's CPUID shows this and no more.

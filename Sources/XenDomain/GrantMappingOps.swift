@@ -37,7 +37,9 @@ enum GrantMappingOps {
         }
     }
 
-    private static func place(_ mapping: GrantTable.Mapping, _ state: inout MemoryState, _ memory: GuestMemory) throws(GrantStatus) -> UInt32 {
+    private static func place(_ mapping: GrantTable.Mapping, _ state: inout MemoryState, _ memory: GuestMemory) throws(GrantStatus)
+        -> UInt32
+    {
         if memory.lookup(mapping.gfn) != nil {
             do throws(XenError) { try state.remove(mapping.gfn, memory) } catch { throw .generalError }
         }
@@ -79,7 +81,8 @@ enum GrantCopyOps {
     static func copy(_ context: HypercallContext, _ count: UInt64) throws(XenError) -> Int64 {
         let size = context.pick(40, 24)
         let status = context.pick(36, 20)
-        return try GrantTableOps.each(context, count, size: size, status: status, result: status..<status + 2) { context, wire throws(GrantStatus) in
+        return try GrantTableOps.each(context, count, size: size, status: status, result: status..<status + 2) {
+            context, wire throws(GrantStatus) in
             let word = context.wordSize
             let flags = wire.u16(context.pick(34, 18))
             func side(_ at: Int, _ bit: UInt16) -> Side {
@@ -114,7 +117,9 @@ enum GrantCopyOps {
             return try domain.acquireGrant(reference, by: domain.configuration.domainID, readOnly: readOnly)
         }
         return try domain.memoryState.withLock { (state) throws(GrantStatus) in
-            guard let (frame, isWritable) = domain.memory.lookup(GuestFrameNumber(side.value)), isWritable || readOnly else { throw .badPage }
+            guard let (frame, isWritable) = domain.memory.lookup(GuestFrameNumber(side.value)), isWritable || readOnly else {
+                throw .badPage
+            }
             state.pin(frame)
             return frame
         }

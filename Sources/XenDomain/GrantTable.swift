@@ -56,7 +56,9 @@ struct GrantTable: Sendable {
     }
 
     /// Marks an entry as used by `domain` and returns the frame it grants.
-    mutating func acquire(_ reference: UInt32, by domain: UInt16, readOnly: Bool, _ memory: GuestMemory) throws(GrantStatus) -> GuestFrameNumber {
+    mutating func acquire(_ reference: UInt32, by domain: UInt16, readOnly: Bool, _ memory: GuestMemory) throws(GrantStatus)
+        -> GuestFrameNumber
+    {
         guard let entry = entry(reference, memory) else { throw .badReference }
         var word = entry.load32(0)
         // The guest may change the entry while it is read; a few attempts are enough for one that behaves.

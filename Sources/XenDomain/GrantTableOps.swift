@@ -76,7 +76,11 @@ enum GrantTableOps {
             for (index, gfn) in try growTable(context.domain, Int(count)).enumerated() {
                 let address = list &+ UInt64(index * context.wordSize)
                 do throws(XenError) {
-                    if context.is64Bit { try context.store(address, gfn) } else { try context.store(address, UInt32(truncatingIfNeeded: gfn)) }
+                    if context.is64Bit {
+                        try context.store(address, gfn)
+                    } else {
+                        try context.store(address, UInt32(truncatingIfNeeded: gfn))
+                    }
                 } catch { status = .badVirtualAddress }
             }
         }

@@ -37,7 +37,9 @@ struct HypercallContext {
 
     /// Writes bytes `range` of a structure back to where it came from.
     func write(_ address: UInt64, _ wire: Wire, _ range: Range<Int>) throws(XenError) {
-        let done = unsafe wire.withBytes { unsafe cpu.writeLinear(clip(address &+ UInt64(range.lowerBound)), from: UnsafeRawBufferPointer(rebasing: $0[range])) }
+        let done = unsafe wire.withBytes {
+            unsafe cpu.writeLinear(clip(address &+ UInt64(range.lowerBound)), from: UnsafeRawBufferPointer(rebasing: $0[range]))
+        }
         guard done else { throw .badAddress }
     }
 

@@ -172,7 +172,8 @@ enum HypercallPage {
         var page = [UInt8](repeating: 0xcc, count: 4096)
         for slot in 0..<Hypercall.pageSlotCount {
             let at = slot * Hypercall.pageSlotSize
-            let stub: [UInt8] = slot == Hypercall.iret
+            let stub: [UInt8] =
+                slot == Hypercall.iret
                 ? [0x0f, 0x0b]
                 : [0xb8, UInt8(slot), 0, 0, 0, 0x0f, 0x01, usesVMMCALL ? 0xd9 : 0xc1, 0xc3]
             page.replaceSubrange(at..<at + stub.count, with: stub)

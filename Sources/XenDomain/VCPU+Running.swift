@@ -170,7 +170,9 @@ extension VCPU {
         switch area {
         case .none: break
         case .linear(let address):
-            if announces { _ = unsafe record.wire(is64Bit: is64Bit, updating: true).withBytes { unsafe cpu.writeLinear(address, from: $0) } }
+            if announces {
+                _ = unsafe record.wire(is64Bit: is64Bit, updating: true).withBytes { unsafe cpu.writeLinear(address, from: $0) }
+            }
             _ = unsafe record.wire(is64Bit: is64Bit).withBytes { unsafe cpu.writeLinear(address, from: $0) }
         case .place(let place):
             if announces { place.store(record.wire(is64Bit: is64Bit, updating: true)) }

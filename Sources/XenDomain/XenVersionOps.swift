@@ -42,7 +42,8 @@ enum XenVersionOps {
 
     /// Submap 0 of the features.
     static func features(_ configuration: DomainConfiguration) -> UInt32 {
-        var bits = XenFeature.writablePageTables | XenFeature.autoTranslatedPhysmap | XenFeature.hvmCallbackVector
+        var bits =
+            XenFeature.writablePageTables | XenFeature.autoTranslatedPhysmap | XenFeature.hvmCallbackVector
             | XenFeature.hvmSafePVClock | XenFeature.memoryOpVNode | XenFeature.notDirectMapped
         if configuration.features.contains(.usesPIRQ) { bits |= XenFeature.hvmPIRQs }
         if configuration.version.isAtLeast(4, 18) { bits |= XenFeature.runstatePhysArea | XenFeature.vcpuTimePhysArea }

@@ -10,11 +10,13 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
 }
 
 @Suite("Local APIC registers") struct RegisterTests {
-    @Test("After reset the registers hold what the reference shows", arguments: [
-        (0x20, UInt32(0x0200_0000)), (0x30, 0x0005_0014), (0x80, 0), (0xd0, 0), (0xe0, 0xffff_ffff), (0xf0, 0xff), (0x300, 0),
-        (0x320, 0x10000), (0x330, 0x10000), (0x340, 0x10000), (0x350, 0x10000), (0x360, 0x10000), (0x370, 0x10000), (0x380, 0),
-        (0x390, 0), (0x3e0, 0), (0x280, 0), (0x100, 0), (0x200, 0), (0x3f0, 0),
-    ])
+    @Test(
+        "After reset the registers hold what the reference shows",
+        arguments: [
+            (0x20, UInt32(0x0200_0000)), (0x30, 0x0005_0014), (0x80, 0), (0xd0, 0), (0xe0, 0xffff_ffff), (0xf0, 0xff), (0x300, 0),
+            (0x320, 0x10000), (0x330, 0x10000), (0x340, 0x10000), (0x350, 0x10000), (0x360, 0x10000), (0x370, 0x10000), (0x380, 0),
+            (0x390, 0), (0x3e0, 0), (0x280, 0), (0x100, 0), (0x200, 0), (0x3f0, 0),
+        ])
     func reset(offset: Int, value: UInt32) {
         let apic = LocalAPIC(identifier: 2, isBootProcessor: false)
         #expect(apic.read(offset, now: 0) == value)
@@ -26,11 +28,13 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
         #expect(LocalAPIC(identifier: 2, isBootProcessor: false).base == 0xfee0_0800)
     }
 
-    @Test("Changes of mode follow the table of the manual", arguments: [
-        // from, to, allowed
-        (UInt64(0x800), UInt64(0xc00), true), (0x800, 0x800, true), (0x800, 0, true), (0x800, 0x400, false),
-        (0xc00, 0x800, false), (0xc00, 0, true), (0xc00, 0x400, false), (0, 0x800, true), (0, 0xc00, false), (0, 0x400, false),
-    ])
+    @Test(
+        "Changes of mode follow the table of the manual",
+        arguments: [
+            // from, to, allowed
+            (UInt64(0x800), UInt64(0xc00), true), (0x800, 0x800, true), (0x800, 0, true), (0x800, 0x400, false),
+            (0xc00, 0x800, false), (0xc00, 0, true), (0xc00, 0x400, false), (0, 0x800, true), (0, 0xc00, false), (0, 0x400, false),
+        ])
     func modes(from: UInt64, to: UInt64, allowed: Bool) {
         var apic = LocalAPIC(identifier: 0, isBootProcessor: false)
         if from != 0x800 { precondition(apic.setBase(0xfee0_0000 | from), "every starting mode can be reached from reset") }
@@ -47,29 +51,37 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
         #expect(apic.base == 0xfee0_0900)
     }
 
-    @Test("x2APIC mode gives the identifier whole and a logical one made from it", arguments: [
-        (UInt32(0), UInt32(1)), (2, 4), (30, 0x1_4000), (0x20, 0x2_0001),
-    ])
+    @Test(
+        "x2APIC mode gives the identifier whole and a logical one made from it",
+        arguments: [
+            (UInt32(0), UInt32(1)), (2, 4), (30, 0x1_4000), (0x20, 0x2_0001),
+        ])
     func x2apic(id: UInt32, logical: UInt32) {
         let apic = enabled(id: id, x2: true)
         #expect(apic.readMSR(0x802, now: 0) == UInt64(id))
         #expect(apic.readMSR(0x80d, now: 0) == UInt64(logical))
     }
 
-    @Test("MSRs exist in x2APIC mode only, and only those of registers", arguments: [
-        (UInt32(0x802), true), (0x803, true), (0x808, true), (0x80a, true), (0x80b, false), (0x80d, true), (0x80e, false), (0x80f, true),
-        (0x810, true), (0x827, true), (0x828, true), (0x82f, false), (0x830, true), (0x831, false), (0x837, true), (0x839, true), (0x83e, true),
-        (0x83f, false), (0x800, false), (0x8ff, false),
-    ])
+    @Test(
+        "MSRs exist in x2APIC mode only, and only those of registers",
+        arguments: [
+            (UInt32(0x802), true), (0x803, true), (0x808, true), (0x80a, true), (0x80b, false), (0x80d, true), (0x80e, false),
+            (0x80f, true),
+            (0x810, true), (0x827, true), (0x828, true), (0x82f, false), (0x830, true), (0x831, false), (0x837, true), (0x839, true),
+            (0x83e, true),
+            (0x83f, false), (0x800, false), (0x8ff, false),
+        ])
     func readable(index: UInt32, exists: Bool) {
         #expect((enabled(x2: true).readMSR(index, now: 0) != nil) == exists)
         #expect(enabled().readMSR(index, now: 0) == nil)
     }
 
-    @Test("Reserved bits in an x2APIC write raise #GP", arguments: [
-        (UInt32(0x808), UInt64(0x100)), (0x80b, 1), (0x828, 1), (0x80f, 0x200), (0x832, 1 << 32), (0x835, 1 << 18), (0x838, 1 << 32),
-        (0x83e, 4), (0x83f, 0x100), (0x802, 0), (0x803, 0), (0x80d, 0), (0x839, 0), (0x830, 1 << 20),
-    ])
+    @Test(
+        "Reserved bits in an x2APIC write raise #GP",
+        arguments: [
+            (UInt32(0x808), UInt64(0x100)), (0x80b, 1), (0x828, 1), (0x80f, 0x200), (0x832, 1 << 32), (0x835, 1 << 18), (0x838, 1 << 32),
+            (0x83e, 4), (0x83f, 0x100), (0x802, 0), (0x803, 0), (0x80d, 0), (0x839, 0), (0x830, 1 << 20),
+        ])
     func reserved(index: UInt32, value: UInt64) {
         var apic = enabled(x2: true)
         let result3 = apic.writeMSR(index, value, now: 0)
@@ -108,7 +120,9 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
         #expect(result8 == 0x51)
     }
 
-    @Test("The task priority holds back its class and lower ones", arguments: [(UInt32(0x40), UInt8(0x4f), false), (0x40, 0x50, true), (0xf0, 0xff, false)])
+    @Test(
+        "The task priority holds back its class and lower ones",
+        arguments: [(UInt32(0x40), UInt8(0x4f), false), (0x40, 0x50, true), (0xf0, 0xff, false)])
     func taskPriority(priority: UInt32, vector: UInt8, isDelivered: Bool) {
         var apic = enabled()
         _ = apic.write(LocalAPICRegister.taskPriority, priority, now: 0)
@@ -184,13 +198,15 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
         return interrupt
     }
 
-    @Test("The command register describes mode, vector and target", arguments: [
-        (UInt32(0x40), InterprocessorInterrupt.DeliveryMode.fixed, InterprocessorInterrupt.Target.physical(3, isX2APIC: false)),
-        (0x840, .fixed, .logical(3, isX2APIC: false)), (0x140, .lowestPriority, .physical(3, isX2APIC: false)),
-        (0x400, .nmi, .physical(3, isX2APIC: false)), (0x4500, .initialise, .physical(3, isX2APIC: false)),
-        (0x4608, .startUp, .physical(3, isX2APIC: false)), (0x4_0040, .fixed, .sender), (0x8_0040, .fixed, .all),
-        (0xc_0040, .fixed, .allButSender),
-    ])
+    @Test(
+        "The command register describes mode, vector and target",
+        arguments: [
+            (UInt32(0x40), InterprocessorInterrupt.DeliveryMode.fixed, InterprocessorInterrupt.Target.physical(3, isX2APIC: false)),
+            (0x840, .fixed, .logical(3, isX2APIC: false)), (0x140, .lowestPriority, .physical(3, isX2APIC: false)),
+            (0x400, .nmi, .physical(3, isX2APIC: false)), (0x4500, .initialise, .physical(3, isX2APIC: false)),
+            (0x4608, .startUp, .physical(3, isX2APIC: false)), (0x4_0040, .fixed, .sender), (0x8_0040, .fixed, .all),
+            (0xc_0040, .fixed, .allButSender),
+        ])
     func commands(command: UInt32, mode: InterprocessorInterrupt.DeliveryMode, target: InterprocessorInterrupt.Target) {
         let interrupt = sent(command, destination: 3)
         #expect(interrupt?.mode == mode)
@@ -220,13 +236,15 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
         #expect(apic.readMSR(0x830, now: 0) == 0x0000_0006_0000_0041)
     }
 
-    @Test("Targets name the APICs they should", arguments: [
-        // target, identifier, accepted
-        (InterprocessorInterrupt.Target.physical(2, isX2APIC: false), UInt32(2), true), (.physical(2, isX2APIC: false), 4, false),
-        (.physical(0xff, isX2APIC: false), 4, true), (.physical(0xff, isX2APIC: true), 4, false),
-        (.physical(0xffff_ffff, isX2APIC: true), 4, true), (.all, 0, true), (.allButSender, 0, false), (.allButSender, 2, true),
-        (.sender, 0, true), (.sender, 2, false),
-    ])
+    @Test(
+        "Targets name the APICs they should",
+        arguments: [
+            // target, identifier, accepted
+            (InterprocessorInterrupt.Target.physical(2, isX2APIC: false), UInt32(2), true), (.physical(2, isX2APIC: false), 4, false),
+            (.physical(0xff, isX2APIC: false), 4, true), (.physical(0xff, isX2APIC: true), 4, false),
+            (.physical(0xffff_ffff, isX2APIC: true), 4, true), (.all, 0, true), (.allButSender, 0, false), (.allButSender, 2, true),
+            (.sender, 0, true), (.sender, 2, false),
+        ])
     func targets(target: InterprocessorInterrupt.Target, id: UInt32, accepted: Bool) {
         #expect(enabled(id: id).accepts(target, from: 0) == accepted)
     }
@@ -248,9 +266,11 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
 }
 
 @Suite("Local APIC timer") struct TimerTests {
-    @Test("A count takes ten nanoseconds times the divisor", arguments: [
-        (UInt32(0), UInt64(2)), (1, 4), (2, 8), (3, 16), (8, 32), (9, 64), (10, 128), (11, 1),
-    ])
+    @Test(
+        "A count takes ten nanoseconds times the divisor",
+        arguments: [
+            (UInt32(0), UInt64(2)), (1, 4), (2, 8), (3, 16), (8, 32), (9, 64), (10, 128), (11, 1),
+        ])
     func divisors(code: UInt32, divisor: UInt64) {
         var apic = enabled()
         _ = apic.write(LocalAPICRegister.lvtTimer, 0x40, now: 0)

@@ -36,10 +36,12 @@ import XenDomain
         #expect(throws: DomainError.outOfRange(member)) { try Domain(configuration, memory: memory, host: ManualHost()) }
     }
 
-    @Test("Pages are counted as the reference counts them", arguments: [
-        // RAM MiB, RSDP in RAM, pages owned, pages allowed
-        (64, false, 0x4011, 0x4100), (256, false, 0x10011, 0x10100), (256, true, 0x10010, 0x10100),
-    ])
+    @Test(
+        "Pages are counted as the reference counts them",
+        arguments: [
+            // RAM MiB, RSDP in RAM, pages owned, pages allowed
+            (64, false, 0x4011, 0x4100), (256, false, 0x10011, 0x10100), (256, true, 0x10010, 0x10100),
+        ])
     func pages(megabytes: UInt64, rsdpInRAM: Bool, owned: Int, allowed: Int) {
         var map = Machine.captureMap
         map[0].size = megabytes << 20
@@ -49,9 +51,11 @@ import XenDomain
         #expect(configuration.maximumPages == allowed)
     }
 
-    @Test("The features of a version are those it shipped with", arguments: [
-        (UInt16(17), UInt32(0x0001_2305)), (18, 0x000d_2305), (19, 0x001d_2305), (20, 0x001d_2305),
-    ])
+    @Test(
+        "The features of a version are those it shipped with",
+        arguments: [
+            (UInt16(17), UInt32(0x0001_2305)), (18, 0x000d_2305), (19, 0x001d_2305), (20, 0x001d_2305),
+        ])
     func version(minor: UInt16, features: UInt32) throws {
         var configuration = Machine.configuration()
         configuration.version = XenVersion(major: 4, minor: minor, extra: ".1")
@@ -169,11 +173,14 @@ import XenDomain
         #expect(vcpu[0].readPhysical(GuestPhysicalAddress(0xfee0_0030), byteCount: 4) == 0xffff_ffff)
     }
 
-    @Test("MTRRs keep what is valid and refuse the rest", arguments: [
-        (UInt32(0x200), UInt64(0x8000_0006), true), (0x200, 0x8000_0002, false), (0x200, 0x8000_0106, false), (0x200, 1 << 40, false),
-        (0x201, 0xff_8000_0800, true), (0x201, 0x400, false), (0x250, 0x0606_0606_0606_0606, true), (0x250, 0x0602_0606_0606_0606, false),
-        (0x26f, 0, true), (0x2ff, 0xc06, true), (0x2ff, 0x1006, false), (0x2ff, 0xc02, false), (0xfe, 0x508, false),
-    ])
+    @Test(
+        "MTRRs keep what is valid and refuse the rest",
+        arguments: [
+            (UInt32(0x200), UInt64(0x8000_0006), true), (0x200, 0x8000_0002, false), (0x200, 0x8000_0106, false), (0x200, 1 << 40, false),
+            (0x201, 0xff_8000_0800, true), (0x201, 0x400, false), (0x250, 0x0606_0606_0606_0606, true),
+            (0x250, 0x0602_0606_0606_0606, false),
+            (0x26f, 0, true), (0x2ff, 0xc06, true), (0x2ff, 0x1006, false), (0x2ff, 0xc02, false), (0xfe, 0x508, false),
+        ])
     func mtrr(index: UInt32, value: UInt64, isValid: Bool) throws {
         let machine = try Machine()
         let vcpu = machine.domain.vcpus[0]
@@ -204,12 +211,13 @@ import XenDomain
     @Test("HVM parameters can be written where the interface allows it", arguments: 0..<45)
     func parameters(index: Int) throws {
         let machine = try Machine()
-        let expected: Int64 = switch index {
-        case 0, 2, 15, 18, 19, 34, 36, 37: 0
-        case 4, 13, 20...26, 30, 39...: -22
-        case 35: -17
-        default: -1
-        }
+        let expected: Int64 =
+            switch index {
+            case 0, 2, 15, 18, 19, 34, 36, 37: 0
+            case 4, 13, 20...26, 30, 39...: -22
+            case 35: -17
+            default: -1
+            }
         #expect(machine.setParameter(index, 7) == expected)
         if expected == 0 { #expect(machine.domain.parameter(index) == 7) }
     }

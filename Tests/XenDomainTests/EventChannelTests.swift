@@ -64,21 +64,26 @@ import XenDomain
 }
 
 @Suite("Event channels, operations") struct EventOperationTests {
-    @Test("Bad arguments are refused with the numbers of the interface", arguments: [
-        // command, fields, result
-        (EventChannelOp.bindVIRQ, [UInt32(24), 0, 0], XenError.invalidArgument), (EventChannelOp.bindVIRQ, [0, 9, 0], .noEntry),
-        (EventChannelOp.bindVIRQ, [3, 1, 0], .invalidArgument), (EventChannelOp.bindPIRQ, [9, 0, 0], .invalidArgument),
-        (EventChannelOp.bindIPI, [9, 0], .noEntry), (EventChannelOp.close, [0], .invalidArgument), (EventChannelOp.close, [9], .invalidArgument),
-        (EventChannelOp.close, [0xffff_ffff], .invalidArgument), (EventChannelOp.send, [9], .invalidArgument),
-        (EventChannelOp.status, [0x7ff0, 5000, 0, 0, 0, 0], .invalidArgument), (EventChannelOp.status, [77, 1, 0, 0, 0, 0], .noSuchDomain),
-        (EventChannelOp.allocUnbound, [77, 0], .noSuchDomain), (EventChannelOp.bindInterdomain, [0, 21, 0], .invalidArgument),
-        (EventChannelOp.bindInterdomain, [77, 1, 0], .noSuchDomain), (EventChannelOp.bindVCPU, [1, 9], .noEntry),
-        (EventChannelOp.bindVCPU, [9, 0], .invalidArgument), (EventChannelOp.unmask, [9], .invalidArgument),
-        (EventChannelOp.setPriority, [1, 3], .notImplemented), (EventChannelOp.expandArray, [0x300, 0], .notSupported),
-        (EventChannelOp.initControl, [0x300, 0, 4, 0, 0, 0], .invalidArgument), (EventChannelOp.initControl, [0x300, 0, 0, 7, 0, 0], .noEntry),
-        (EventChannelOp.initControl, [0x300, 0, 4032, 0, 0, 0], .invalidArgument),
-        (EventChannelOp.initControl, [0x9_9999, 0, 0, 0, 0, 0], .invalidArgument), (EventChannelOp.reset, [77], .noSuchDomain),
-    ])
+    @Test(
+        "Bad arguments are refused with the numbers of the interface",
+        arguments: [
+            // command, fields, result
+            (EventChannelOp.bindVIRQ, [UInt32(24), 0, 0], XenError.invalidArgument), (EventChannelOp.bindVIRQ, [0, 9, 0], .noEntry),
+            (EventChannelOp.bindVIRQ, [3, 1, 0], .invalidArgument), (EventChannelOp.bindPIRQ, [9, 0, 0], .invalidArgument),
+            (EventChannelOp.bindIPI, [9, 0], .noEntry), (EventChannelOp.close, [0], .invalidArgument),
+            (EventChannelOp.close, [9], .invalidArgument),
+            (EventChannelOp.close, [0xffff_ffff], .invalidArgument), (EventChannelOp.send, [9], .invalidArgument),
+            (EventChannelOp.status, [0x7ff0, 5000, 0, 0, 0, 0], .invalidArgument),
+            (EventChannelOp.status, [77, 1, 0, 0, 0, 0], .noSuchDomain),
+            (EventChannelOp.allocUnbound, [77, 0], .noSuchDomain), (EventChannelOp.bindInterdomain, [0, 21, 0], .invalidArgument),
+            (EventChannelOp.bindInterdomain, [77, 1, 0], .noSuchDomain), (EventChannelOp.bindVCPU, [1, 9], .noEntry),
+            (EventChannelOp.bindVCPU, [9, 0], .invalidArgument), (EventChannelOp.unmask, [9], .invalidArgument),
+            (EventChannelOp.setPriority, [1, 3], .notImplemented), (EventChannelOp.expandArray, [0x300, 0], .notSupported),
+            (EventChannelOp.initControl, [0x300, 0, 4, 0, 0, 0], .invalidArgument),
+            (EventChannelOp.initControl, [0x300, 0, 0, 7, 0, 0], .noEntry),
+            (EventChannelOp.initControl, [0x300, 0, 4032, 0, 0, 0], .invalidArgument),
+            (EventChannelOp.initControl, [0x9_9999, 0, 0, 0, 0, 0], .invalidArgument), (EventChannelOp.reset, [77], .noSuchDomain),
+        ])
     func refusals(command: UInt64, fields: [UInt32], error: XenError) throws {
         let machine = try Machine()
         #expect(machine.events(command, fields).result == error.result)
@@ -267,7 +272,9 @@ import XenDomain
         configuration.maximumEventChannels = 5000
         let machine = try Machine(configuration)
         _ = machine.events(EventChannelOp.initControl, [UInt32(Self.control >> 12), 0, 0, 0, 0, 0])
-        for page in 0..<5 as Range<UInt32> { #expect(machine.events(EventChannelOp.expandArray, [UInt32(Self.array >> 12) + page, 0]).result == 0) }
+        for page in 0..<5 as Range<UInt32> {
+            #expect(machine.events(EventChannelOp.expandArray, [UInt32(Self.array >> 12) + page, 0]).result == 0)
+        }
         var last: UInt32 = 0
         while true {
             let (result, fields) = machine.events(EventChannelOp.bindIPI, [0, 0])

@@ -55,7 +55,9 @@ enum Fixture {
                 result[key] = reason
                 continue
             }
-            for word in key[key.index(after: open)...].dropLast().split(separator: " ") { result[String(key[..<open]) + String(word)] = reason }
+            for word in key[key.index(after: open)...].dropLast().split(separator: " ") {
+                result[String(key[..<open]) + String(word)] = reason
+            }
         }
         return result
     }

@@ -33,15 +33,17 @@ import XenDomain
         #expect(machine.domain.totalPages <= configuration.maximumPages)
     }
 
-    @Test("vCPUs that call at the same time, with timers and backends beside them, do not stop the process either", arguments: [true, false])
+    @Test(
+        "vCPUs that call at the same time, with timers and backends beside them, do not stop the process either", arguments: [true, false])
     func threads(is64Bit: Bool) throws {
         let machine = try Machine(Machine.configuration(vcpus: 3), is64Bit: is64Bit)
-        together((0..<3).map { index in
-            {
-                var random = SeededRandom(seed: UInt64(index + 1) &* 0x9e37_79b9_7f4a_7c15)
-                for _ in 0..<6_000 where machine.domain.shutdownReason == nil { act(machine, index, &random) }
-            }
-        })
+        together(
+            (0..<3).map { index in
+                {
+                    var random = SeededRandom(seed: UInt64(index + 1) &* 0x9e37_79b9_7f4a_7c15)
+                    for _ in 0..<6_000 where machine.domain.shutdownReason == nil { act(machine, index, &random) }
+                }
+            })
         #expect(machine.domain.totalPages <= machine.domain.configuration.maximumPages)
     }
 

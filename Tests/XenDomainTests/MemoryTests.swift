@@ -86,13 +86,17 @@ import XenDomain
         #expect(machine.addToPhysmap(space: PhysmapSpace.sharedInfo, index: 1, gfn: 0x301) == XenError.invalidArgument.result)
     }
 
-    @Test("add_to_physmap names spaces, domains and ranges it does not do", arguments: [
-        // space, index, domain, error
-        (PhysmapSpace.gmfnForeign, UInt64(0), DomainID.current, XenError.notImplemented), (PhysmapSpace.deviceMMIO, 0, DomainID.current, .notImplemented),
-        (77, 0, DomainID.current, .notImplemented), (PhysmapSpace.grantTable, 64, DomainID.current, .invalidArgument),
-        (PhysmapSpace.grantTable, 1 << 31, DomainID.current, .invalidArgument), (PhysmapSpace.gmfn, 0x99999, DomainID.current, .invalidArgument),
-        (PhysmapSpace.sharedInfo, 0, 0, .notPermitted), (PhysmapSpace.sharedInfo, 0, 9, .noSuchDomain),
-    ])
+    @Test(
+        "add_to_physmap names spaces, domains and ranges it does not do",
+        arguments: [
+            // space, index, domain, error
+            (PhysmapSpace.gmfnForeign, UInt64(0), DomainID.current, XenError.notImplemented),
+            (PhysmapSpace.deviceMMIO, 0, DomainID.current, .notImplemented),
+            (77, 0, DomainID.current, .notImplemented), (PhysmapSpace.grantTable, 64, DomainID.current, .invalidArgument),
+            (PhysmapSpace.grantTable, 1 << 31, DomainID.current, .invalidArgument),
+            (PhysmapSpace.gmfn, 0x99999, DomainID.current, .invalidArgument),
+            (PhysmapSpace.sharedInfo, 0, 0, .notPermitted), (PhysmapSpace.sharedInfo, 0, 9, .noSuchDomain),
+        ])
     func refused(space: UInt32, index: UInt64, domain: UInt16, error: XenError) throws {
         #expect(try Machine().addToPhysmap(space: space, index: index, gfn: 0x300, domain: domain) == error.result)
     }
@@ -193,11 +197,14 @@ import XenDomain
         #expect(try machine.memory.allocateFrame() == frame)
     }
 
-    @Test("Grants that do not allow the use are refused", arguments: [
-        // flags, domain, frame, read only, status
-        (UInt16(0), UInt16(0), UInt32(0x300), true, GrantStatus.badReference), (2, 0, 0x300, true, .badReference), (1, 5, 0x300, true, .badReference),
-        (5, 0, 0x300, false, .badReference), (1, 0, 0x99999, true, .badPage),
-    ])
+    @Test(
+        "Grants that do not allow the use are refused",
+        arguments: [
+            // flags, domain, frame, read only, status
+            (UInt16(0), UInt16(0), UInt32(0x300), true, GrantStatus.badReference), (2, 0, 0x300, true, .badReference),
+            (1, 5, 0x300, true, .badReference),
+            (5, 0, 0x300, false, .badReference), (1, 0, 0x99999, true, .badPage),
+        ])
     func denied(flags: UInt16, domain: UInt16, frame: UInt32, readOnly: Bool, status: GrantStatus) throws {
         let machine = try prepared()
         grant(machine, 9, flags: flags, domain: domain, frame: frame)
@@ -206,7 +213,9 @@ import XenDomain
         #expect(throws: GrantStatus.badReference) { try machine.domain.acquireGrant(1 << 20, readOnly: true) }
     }
 
-    private func map(_ machine: Machine, reference: UInt32, at gfn: UInt64, flags: UInt32, domain: UInt16 = 2) -> (status: Int16, handle: UInt32) {
+    private func map(_ machine: Machine, reference: UInt32, at gfn: UInt64, flags: UInt32, domain: UInt16 = 2) -> (
+        status: Int16, handle: UInt32
+    ) {
         let at = Machine.scratch
         machine.put(gfn << 12, at: at)
         machine.put(flags, at: at + 8)

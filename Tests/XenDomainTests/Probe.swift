@@ -62,12 +62,15 @@ struct Probe {
             let value = vcpu.readPhysical(GuestPhysicalAddress(0xfee0_0000 + UInt64(offset)), byteCount: 4)
             if value != 0 || offset == 0x20 { seen["lapic \(hex(offset, 3))"] = hex(value, 8) }
         }
-        for address in [0xfec0_0000, 0xfed0_0000, 0xfed4_0000, 0xe000_0000, 0xf000_0000, 0xffe0_0000, 0xffff_fff0, 0x4000_0000] as [UInt64] {
+        for address in [0xfec0_0000, 0xfed0_0000, 0xfed4_0000, 0xe000_0000, 0xf000_0000, 0xffe0_0000, 0xffff_fff0, 0x4000_0000] as [UInt64]
+        {
             seen["mmio \(hex(address, 8))"] = hex(vcpu.readPhysical(GuestPhysicalAddress(address), byteCount: 4), 8)
         }
         let ports: [UInt16] = [
-            0x20, 0x21, 0xa0, 0xa1, 0x40, 0x42, 0x43, 0x60, 0x61, 0x64, 0x70, 0x71, 0x80, 0x92, 0xb0, 0xb2, 0xcf9, 0xe9, 0x1f0, 0x1f7, 0x170,
-            0x3f8, 0x3fd, 0x2f8, 0x3c0, 0x3da, 0x402, 0x500, 0x510, 0x600, 0x604, 0x10, 0x12, 0xae00, 0xaf00, 0xb000, 0xb004, 0xb008, 0x1f40,
+            0x20, 0x21, 0xa0, 0xa1, 0x40, 0x42, 0x43, 0x60, 0x61, 0x64, 0x70, 0x71, 0x80, 0x92, 0xb0, 0xb2, 0xcf9, 0xe9, 0x1f0, 0x1f7,
+            0x170,
+            0x3f8, 0x3fd, 0x2f8, 0x3c0, 0x3da, 0x402, 0x500, 0x510, 0x600, 0x604, 0x10, 0x12, 0xae00, 0xaf00, 0xb000, 0xb004, 0xb008,
+            0x1f40,
             0x1f48,
         ]
         for port in ports { seen["in8 \(hex(port, 4))"] = hex(vcpu.readPort(port, byteCount: 1), 2) }
@@ -163,7 +166,8 @@ struct Probe {
     private mutating func ports() {
         for port in 0..<12 as Range<UInt32> {
             let (result, fields) = machine.events(EventChannelOp.status, [UInt32(DomainID.current), port, 0, 0, 0, 0])
-            seen["port \(port)"] = "\(result) status=\(hex(fields[2], 8)) vcpu=\(hex(fields[3], 8)) u=\(hex(fields[4], 8)) \(hex(fields[5], 8))"
+            seen["port \(port)"] =
+                "\(result) status=\(hex(fields[2], 8)) vcpu=\(hex(fields[3], 8)) u=\(hex(fields[4], 8)) \(hex(fields[5], 8))"
         }
         for index in 0..<5 as Range<UInt64> { seen["vcpu up \(index)"] = "\(machine.call(Hypercall.vcpuOp, VCPUOp.isUp, index, 0))" }
     }

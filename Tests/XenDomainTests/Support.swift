@@ -89,10 +89,10 @@ final class FakeCPU: VirtualCPU, @unchecked Sendable {
 final class Machine: @unchecked Sendable {
     static let captureMap = [
         MemoryMapEntry(address: 0, size: 0x400_0000, type: .ram),
-        MemoryMapEntry(address: 0xfeff8000, size: 0x8000, type: .reserved),
-        MemoryMapEntry(address: 0xfc008000, size: 0x40, type: .acpi),
-        MemoryMapEntry(address: 0xfc000000, size: 0x1000, type: .acpi),
-        MemoryMapEntry(address: 0xfc001000, size: 0x7000, type: .acpi),
+        MemoryMapEntry(address: 0xfeff_8000, size: 0x8000, type: .reserved),
+        MemoryMapEntry(address: 0xfc00_8000, size: 0x40, type: .acpi),
+        MemoryMapEntry(address: 0xfc00_0000, size: 0x1000, type: .acpi),
+        MemoryMapEntry(address: 0xfc00_1000, size: 0x7000, type: .acpi),
     ]
     static let captureUUID: InlineArray<16, UInt8> = [
         0xfe, 0x8b, 0x3e, 0x28, 0x97, 0x5f, 0x41, 0xa7, 0x93, 0x5a, 0xc6, 0xa6, 0x5c, 0x3a, 0xd0, 0x58,
@@ -159,7 +159,9 @@ final class Machine: @unchecked Sendable {
     }
 
     func bytes(_ address: UInt64, _ count: Int) -> [UInt8] {
-        do { return try memory.bytes(GuestPhysicalAddress(address), count: count) } catch { preconditionFailure("test memory is populated") }
+        do { return try memory.bytes(GuestPhysicalAddress(address), count: count) } catch {
+            preconditionFailure("test memory is populated")
+        }
     }
 
     func word(_ address: UInt64) -> UInt64 { cpus[0].is64Bit ? get(address) : UInt64(get(address, as: UInt32.self)) }
@@ -214,10 +216,12 @@ func together(_ bodies: [@Sendable () -> Void]) {
     let threads = bodies.map { body -> pthread_t in
         var thread = pthread_t()
         let box = unsafe Unmanaged.passRetained(ThreadBody(body)).toOpaque()
-        let failed = unsafe pthread_create(&thread, nil, { argument in
-            unsafe Unmanaged<ThreadBody>.fromOpaque(argument!).takeRetainedValue().body()
-            return nil
-        }, box)
+        let failed = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                unsafe Unmanaged<ThreadBody>.fromOpaque(argument!).takeRetainedValue().body()
+                return nil
+            }, box)
         precondition(failed == 0, "a test may start a few threads")
         return thread
     }

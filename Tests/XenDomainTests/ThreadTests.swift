@@ -22,9 +22,27 @@ import XenDomain
         let done = SharedCount()
         let memory = machine.memory
         together([
-            { for round in 1...rounds { domain.notify(1); while taken[0].value < round { sched_yield() } }; done.add() },
-            { for round in 1...rounds { domain.notify(2); while taken[1].value < round { sched_yield() } }; done.add() },
-            { while done.value < 2 { domain.fireTimers(now: domain.host.now()); _ = domain.nextDeadline(); sched_yield() } },
+            {
+                for round in 1...rounds {
+                    domain.notify(1)
+                    while taken[0].value < round { sched_yield() }
+                }
+                done.add()
+            },
+            {
+                for round in 1...rounds {
+                    domain.notify(2)
+                    while taken[1].value < round { sched_yield() }
+                }
+                done.add()
+            },
+            {
+                while done.value < 2 {
+                    domain.fireTimers(now: domain.host.now())
+                    _ = domain.nextDeadline()
+                    sched_yield()
+                }
+            },
             {
                 let guest = GuestSide(memory: memory)
                 while done.value < 2 {

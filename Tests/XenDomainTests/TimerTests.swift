@@ -121,7 +121,9 @@ import XenDomain
     func tscDeadline() throws {
         let machine = try prepared()
         let vcpu = machine.domain.vcpus[0]
-        for (index, value) in [(0x1b, 0xfee0_0d00), (0x80f, 0x1ff), (0x832, 0x40040)] as [(UInt32, UInt64)] { #expect(vcpu.writeMSR(index, value)) }
+        for (index, value) in [(0x1b, 0xfee0_0d00), (0x80f, 0x1ff), (0x832, 0x40040)] as [(UInt32, UInt64)] {
+            #expect(vcpu.writeMSR(index, value))
+        }
         #expect(vcpu.writeMSR(0x6e0, vcpu.readTSC() + 2_596_120))
         let wait = try #require(machine.domain.nextDeadline()) - machine.host.now()
         #expect((999_999...1_000_001).contains(wait))

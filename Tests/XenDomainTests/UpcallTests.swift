@@ -53,7 +53,9 @@ import XenDomain
         #expect(machine.domain.vcpus[0].acknowledgeInterrupt() == 0x40)
     }
 
-    @Test("Vectors of exceptions and absent vCPUs are refused", arguments: [(UInt32(0), UInt8(0x0f), XenError.invalidArgument), (1, 0x40, .noEntry)])
+    @Test(
+        "Vectors of exceptions and absent vCPUs are refused",
+        arguments: [(UInt32(0), UInt8(0x0f), XenError.invalidArgument), (1, 0x40, .noEntry)])
     func refused(vcpu: UInt32, vector: UInt8, error: XenError) throws {
         #expect(setVector(try Machine(), vcpu: vcpu, vector) == error.result)
     }
