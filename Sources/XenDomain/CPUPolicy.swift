@@ -33,7 +33,6 @@ public struct CPUPolicy: Sendable {
     }
 
     static let lastBasicLeaf: UInt32 = 0xd
-    static let lastExtendedLeaf: UInt32 = 0x8000_001e
     /// Bits of leaf 1 EDX that AMD repeats in 0x80000001 EDX.
     static let repeatedFeatures: UInt32 = 0x0183_f3ff
 
@@ -95,7 +94,8 @@ public struct CPUPolicy: Sendable {
 
     private mutating func addExtended(_ configuration: DomainConfiguration, _ features: CPUFeatures) {
         let vendor = configuration.cpuVendor.signature
-        set(0x8000_0000, Self.lastExtendedLeaf, vendor.ebx, vendor.ecx, vendor.edx)
+        let last: UInt32 = configuration.cpuVendor == .amd ? 0x8000_001e : 0x8000_0008
+        set(0x8000_0000, last, vendor.ebx, vendor.ecx, vendor.edx)
         let repeated = configuration.cpuVendor == .amd ? features[.leaf1EDX] & Self.repeatedFeatures : 0
         set(0x8000_0001, configuration.cpuSignature, 0, features[.extended1ECX], features[.extended1EDX] | repeated)
         addBrand(configuration.cpuBrand)

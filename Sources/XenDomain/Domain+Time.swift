@@ -29,6 +29,13 @@ extension Domain {
         sharedInfo.store32(layout.wallClockVersion, version &+ 2)
     }
 
+    func clearWallClock() {
+        let layout = sharedLayout
+        for offset in [layout.wallClockVersion, layout.wallClockSeconds, layout.wallClockNanoseconds, layout.wallClockSecondsHigh] {
+            sharedInfo.store32(offset, 0)
+        }
+    }
+
     /// When ``fireTimers(now:)`` has something to do next, in system time; nil when no timer is set.
     ///
     /// A timer set earlier than the answer, after the call began, is announced by `DomainHost.timersChanged`.

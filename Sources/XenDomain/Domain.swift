@@ -17,6 +17,10 @@ public final class Domain: @unchecked Sendable {
     public let host: any DomainHost
     /// All vCPUs of the domain, online or not.
     public private(set) var vcpus: [VCPU] = []
+    /// Ports of the guest that are connected to the control domain from the start. The guest may write other numbers into
+    /// the HVM parameters that tell it; these stay.
+    public private(set) var storePort: UInt32 = 0
+    public private(set) var consolePort: UInt32 = 0
     let policy: CPUPolicy
     let sharedInfo: SharedPlace
     let timeBase: TimeBase
@@ -71,15 +75,12 @@ public final class Domain: @unchecked Sendable {
         guard let store = try? makeHostPort(), let console = try? makeHostPort() else {
             preconditionFailure("a new domain has two free ports, because its configuration was checked")
         }
+        (storePort, consolePort) = (store.port, console.port)
         control.withLock { control in
             control.parameters[HVMParameter.storeEventChannel] = UInt64(store.port)
             control.parameters[HVMParameter.consoleEventChannel] = UInt64(console.port)
         }
     }
-
-    /// Ports of the guest that the builder connected to the control domain.
-    public var storePort: UInt32 { UInt32(truncatingIfNeeded: parameter(HVMParameter.storeEventChannel)) }
-    public var consolePort: UInt32 { UInt32(truncatingIfNeeded: parameter(HVMParameter.consoleEventChannel)) }
 
     /// An HVM parameter by index, whoever may read it.
     public func parameter(_ index: Int) -> UInt64 { control.withLock { $0.parameters[index] } }
@@ -91,6 +92,8 @@ public final class Domain: @unchecked Sendable {
 
     /// Takes over the bitness of the caller for the shared structures.
     func latchBitness(is64Bit: Bool) {
+        // The clock's old place has another meaning in the new layout.
+        if is32Bit == is64Bit { clearWallClock() }
         latched32Bit.store(!is64Bit, ordering: .releasing)
         writeWallClock()
     }

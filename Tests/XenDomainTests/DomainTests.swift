@@ -7,18 +7,17 @@ import XenDomain
 @Suite("Domain") struct DomainTests {
     @Test("Of all combinations of features only the two sanctioned ones make a domain")
     func features() throws {
-        var sanctioned: [FeatureSet] = []
-        for bits in 0..<UInt32(1 << FeatureSet.count) {
-            let set = FeatureSet(rawValue: bits)
-            if set.isSanctioned { sanctioned.append(set) }
-        }
-        #expect(Set(sanctioned) == [.pvh, .hvm])
         let memory = try GuestMemory(poolPageCount: 64)
-        for set in [FeatureSet([]), [.hasLAPIC, .hasIOAPIC], FeatureSet.hvm.subtracting(.hasVGA), .pvh.union(.usesPIRQ)] {
-            var configuration = Machine.configuration()
-            configuration.features = set
-            #expect(throws: DomainError.unsanctionedFeatures(set)) { try Domain(configuration, memory: memory, host: ManualHost()) }
+        var configuration = Machine.configuration()
+        var accepted: Set<FeatureSet> = []
+        for bits in 0..<UInt32(1 << FeatureSet.count) {
+            configuration.features = FeatureSet(rawValue: bits)
+            do throws(DomainError) {
+                _ = try Domain(configuration, memory: memory, host: ManualHost())
+                accepted.insert(configuration.features)
+            } catch { #expect(error == .unsanctionedFeatures(configuration.features)) }
         }
+        #expect(accepted == [.pvh, .hvm])
     }
 
     @Test("Members out of range are named", arguments: ["vcpuCount", "domainID", "maximumGrantFrames", "maximumEventChannels", "cpuBrand"])

@@ -186,5 +186,7 @@ import XenDomain
         #expect(machine.get(base, as: UInt32.self) & 1 == 0)
         #expect(machine.get(base + 4, as: UInt32.self) == 1_795_230_051)
         #expect(machine.get(base + 8, as: UInt32.self) == 773_213_884)
+        // Nothing is left where the other layout has it.
+        #expect(machine.bytes(0x104000 + (is64Bit ? 2304 : 3072), 16).allSatisfy { $0 == 0 })
     }
 }
