@@ -65,14 +65,20 @@ extension Extended80 {
     public init(_ value: Int64) { self.init(Unpacked(value)) }
 
     /// FST to 32 bits. With overflow or underflow raised and unmasked nothing may be stored.
-    public func binary32(_ context: inout FloatContext) -> UInt32 {
-        let value = unpacked
-        return (value.propagatedNaN(&context) ?? value.rounded(to: .binary32, &context)).binary32
-    }
+    public func binary32(_ context: inout FloatContext) -> UInt32 { stored(as: .binary32, &context).binary32 }
 
     /// FST to 64 bits. With overflow or underflow raised and unmasked nothing may be stored.
-    public func binary64(_ context: inout FloatContext) -> UInt64 {
+    public func binary64(_ context: inout FloatContext) -> UInt64 { stored(as: .binary64, &context).binary64 }
+
+    /// A store that an unmasked exception stops has rounded nothing: it does not note inexactness.
+    private func stored(as format: FloatFormat, _ context: inout FloatContext) -> Unpacked {
         let value = unpacked
-        return (value.propagatedNaN(&context) ?? value.rounded(to: .binary64, &context)).binary64
+        if let nan = value.propagatedNaN(&context) { return nan }
+        let result = value.rounded(to: format, &context)
+        if !context.unmasked.isDisjoint(with: [.overflow, .underflow]) {
+            context.raised.remove(.inexact)
+            context.roundedUp = false
+        }
+        return result
     }
 }

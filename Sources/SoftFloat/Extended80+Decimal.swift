@@ -43,11 +43,11 @@ extension Extended80 {
         var low: UInt64 = 0
         var shift: UInt64 = 0
         while shift < 64 {
-            low |= rest % 10 &<< shift
+            low |= (rest % 10) &<< shift
             rest /= 10
             shift &+= 4
         }
-        let high = UInt16(truncatingIfNeeded: rest / 10 &<< 4 | rest % 10)
+        let high = UInt16(truncatingIfNeeded: (rest / 10) &<< 4 | rest % 10)
         return PackedDecimal(low: low, high: high | sign)
     }
 }

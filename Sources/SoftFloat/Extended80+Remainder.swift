@@ -13,8 +13,10 @@ extension Extended80 {
     /// An exponent difference of 64 and more is reduced by 32 to 63 at a time (SDM vol. 2A, FPREM), so that the work is bounded.
     public static func remainder(_ a: Unpacked, _ b: Unpacked, nearest: Bool, _ context: inout FloatContext) -> Remainder {
         if let special = specialRemainder(a, b, &context) {
-            return Remainder(value: Extended80(rounding: special, &context), quotient: 0, isPartial: false)
+            let value = context.stopsBeforeComputation ? indefinite : Extended80(rounding: special, &context)
+            return Remainder(value: value, quotient: 0, isPartial: false)
         }
+        guard !context.stopsBeforeComputation else { return Remainder(value: indefinite, quotient: 0, isPartial: false) }
         let difference = a.exponent &- b.exponent
         if difference >= 64 {
             let steps = difference & 31 | 32
@@ -25,15 +27,26 @@ extension Extended80 {
         if difference < -1 || (difference < 0 && !nearest) {
             return Remainder(value: Extended80(rounding: a, &context), quotient: 0, isPartial: false)
         }
-        var (quotient, remainder) = difference < 0 ? (0, a.significand &>> 65) : divide(a, by: b, bits: difference)
+        return complete(a, b, difference, nearest: nearest, &context)
+    }
+
+    /// The last reduction, for exponents that differ by -1 to 63. Remainders count in halves of `b`'s last place.
+    private static func complete(_ a: Unpacked, _ b: Unpacked, _ difference: Int32, nearest: Bool,
+                                 _ context: inout FloatContext) -> Remainder {
+        var quotient: UInt64 = 0
+        var remainder = a.significand &>> 64
+        if difference >= 0 {
+            (quotient, remainder) = divide(a, by: b, bits: difference)
+            remainder &<<= 1
+        }
         var sign = a.sign
-        let divisor = b.significand &>> 64
+        let divisor = b.significand &>> 63
         if nearest && (remainder &<< 1 > divisor || (remainder &<< 1 == divisor && quotient & 1 != 0)) {
             quotient &+= 1
             remainder = divisor &- remainder
             sign.toggle()
         }
-        let rest = Unpacked(whole: remainder, sign: remainder == 0 ? a.sign : sign, exponent: b.exponent)
+        let rest = Unpacked(whole: remainder, sign: remainder == 0 ? a.sign : sign, exponent: b.exponent &- 1)
         return Remainder(value: Extended80(rounding: rest, &context), quotient: UInt8(truncatingIfNeeded: quotient & 7), isPartial: false)
     }
 

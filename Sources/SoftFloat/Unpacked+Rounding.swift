@@ -59,7 +59,7 @@ extension Unpacked {
     func rounded(to format: FloatFormat, _ context: inout FloatContext) -> Unpacked {
         guard kind == .finite else { return self }
         let cut = Unpacked.cut(significand, keeping: format.precision, sign: sign, context.rounding)
-        var result = Unpacked(.finite, sign: sign, exponent: cut.carry ? exponent &+ 1 : exponent, significand: cut.significand)
+        let result = Unpacked(.finite, sign: sign, exponent: cut.carry ? exponent &+ 1 : exponent, significand: cut.significand)
         let tiny = result.exponent < format.minExponent
         if tiny && context.masked.contains(.underflow) { return denormalized(to: format, &context) }
         if result.exponent > format.maxExponent && context.masked.contains(.overflow) { return overflowed(format, &context) }
@@ -67,10 +67,29 @@ extension Unpacked {
         context.roundedUp = cut.up
         if tiny {
             context.raise(.underflow)
-            if format.wrapsExponent { result.exponent &+= 24576 }
-        } else if result.exponent > format.maxExponent {
+            return result.wrapped(by: 24576, format, &context)
+        }
+        if result.exponent > format.maxExponent {
             context.raise(.overflow)
-            if format.wrapsExponent { result.exponent &-= 24576 }
+            return result.wrapped(by: -24576, format, &context)
+        }
+        return result
+    }
+
+    /// The response to unmasked overflow and underflow in a register: the exponent moved into range. What FSCALE makes too
+    /// large or too small even for that becomes infinity or zero.
+    private func wrapped(by distance: Int32, _ format: FloatFormat, _ context: inout FloatContext) -> Unpacked {
+        guard format.wrapsExponent else { return self }
+        var result = self
+        result.exponent &+= distance
+        if result.exponent < format.minExponent {
+            context.raise(.inexact)
+            return .zero(sign: sign)
+        }
+        if result.exponent > format.maxExponent {
+            context.raise(.inexact)
+            context.roundedUp = true
+            return .infinity(sign: sign)
         }
         return result
     }

@@ -53,7 +53,7 @@ import SoftFloat
         set(controlWord, at: 0)
         let top = (8 - registers.count) & 7
         set(UInt16(top << 11), at: 2)
-        set(UInt8(truncatingIfNeeded: 0xff << top), at: 4)
+        set(UInt8(truncatingIfNeeded: registers.isEmpty ? 0 : 0xff << top), at: 4)
         for (i, value) in registers.enumerated() { setRegister(i, value) }
     }
 
