@@ -22,6 +22,7 @@ struct GrantTable: Sendable {
     let maximumFrames: Int
     private var active: [UInt32: Users] = [:]
     private var mappings: [Mapping?] = []
+    private var freeHandles: [Int] = []
     private var handles: [GuestFrameNumber: Int] = [:]
     /// Mappings a domain may hold at once.
     static let maximumMappings = 1024 * 512
@@ -99,7 +100,7 @@ struct GrantTable: Sendable {
     func mappingHandle(at gfn: GuestFrameNumber) -> Int? { handles[gfn] }
 
     mutating func addMapping(_ mapping: Mapping) throws(GrantStatus) -> UInt32 {
-        let handle = mappings.firstIndex { $0 == nil } ?? mappings.count
+        let handle = freeHandles.popLast() ?? mappings.count
         guard handle < Self.maximumMappings else { throw .noSpace }
         if handle == mappings.count { mappings.append(mapping) } else { mappings[handle] = mapping }
         handles[mapping.gfn] = handle
@@ -112,6 +113,7 @@ struct GrantTable: Sendable {
         guard let mapping = mapping(handle) else { return }
         handles[mapping.gfn] = nil
         mappings[Int(handle)] = nil
+        freeHandles.append(Int(handle))
     }
 }
 

@@ -26,6 +26,9 @@ struct SharedPlace: @unchecked Sendable {
     /// The place `offset` bytes further in the same page.
     func advanced(by offset: Int) -> SharedPlace { SharedPlace(memory, position: position &+ offset) }
 
+    /// True when `byteCount` bytes lie between the place and the end of its page.
+    func hasRoom(_ byteCount: Int) -> Bool { (position & 0xfff) &+ byteCount <= GuestMemory.pageSize }
+
     private func pointer(_ offset: Int, _ size: Int) -> UnsafeMutableRawPointer {
         precondition((position & 0xfff) &+ offset &+ size <= GuestMemory.pageSize, "a shared structure lies in one page")
         return unsafe memory.unsafePoolBase + (position &+ offset)

@@ -112,8 +112,8 @@ extension VCPU {
             start.isInitialised = true
             return true
         }
-        guard accepted else { return }
-        do { try goUp() } catch { preconditionFailure("a vCPU with a start state can go up") }
+        // An INIT that another vCPU sent in between wins: then nothing is left to start.
+        if accepted { do { try goUp() } catch { return } }
     }
 
     /// Hands over the state of VCPUOP_initialise.
@@ -175,6 +175,8 @@ extension VCPU {
             }
             _ = unsafe record.wire(is64Bit: is64Bit).withBytes { unsafe cpu.writeLinear(address, from: $0) }
         case .place(let place):
+            // A 32-bit guest may have put it so close to the page's end that the longer record no longer fits.
+            guard place.hasRoom(is64Bit ? RunstateLayout.size64 : RunstateLayout.size32) else { return }
             if announces { place.store(record.wire(is64Bit: is64Bit, updating: true)) }
             place.store(record.wire(is64Bit: is64Bit))
         }

@@ -264,6 +264,13 @@ import XenDomain
         #expect(machine.get(0x30_0080, as: UInt32.self) == RunstateLayout.blocked)
         machine.put(UInt64(0x30_0fff), at: Machine.scratch)
         #expect(machine.call(Hypercall.vcpuOp, VCPUOp.registerTimePhysArea, 0, Machine.scratch) == XenError.noSuchAddress.result)
+        // A record that only fits in its 32-bit form is left alone once the guest is a 64-bit one.
+        machine.cpus[0].is64Bit = false
+        machine.put(UInt64(0x30_0fd4), at: Machine.scratch)
+        #expect(machine.call(Hypercall.vcpuOp, VCPUOp.registerRunstatePhysArea, 0, Machine.scratch) == 0)
+        machine.cpus[0].is64Bit = true
+        #expect(machine.call(Hypercall.vcpuOp, VCPUOp.sendNMI, 0, 0) == 0)
+        #expect(machine.domain.vcpus[0].step(machine.cpus[0]) == .again)
         machine.put(UInt64.max, at: Machine.scratch)
         #expect(machine.call(Hypercall.vcpuOp, VCPUOp.registerRunstatePhysArea, 0, Machine.scratch) == 0)
     }
