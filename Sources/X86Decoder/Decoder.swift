@@ -197,8 +197,7 @@ public struct Decoder {
             row.segmentBase = RegisterFile.segmentBases &+ row.segment
         }
         if row.base == RegisterFile.blockRIP {
-            let end = row.offset &+ UInt16(truncatingIfNeeded: row.length)
-            row.displacement &+= Int32(truncatingIfNeeded: end)
+            row.displacement &+= Int32(truncatingIfNeeded: row.offset) &+ Int32(truncatingIfNeeded: row.length)
         }
         if row.flags.contains(.memory) && addressSize != (is64 ? 8 : 0) { row.flags.insert(.slowAddress) }
     }

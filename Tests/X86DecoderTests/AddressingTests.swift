@@ -70,6 +70,7 @@ struct Address: Equatable, Sendable {
         #expect(relative.immediate == 0x0403_0201)
         #expect(Address(row(bytes, .bits32, at: 100)) == Address(nil, nil, 0, 0x10, length: 10))
         #expect(Address(row([0x67] + bytes)).base == RegisterFile.blockRIP)
+        #expect(row(bytes, at: 65535).displacement == 0x10 + 65535 + 10)
     }
 
     @Test("SIB: index 4 means none, base 5 with mod 0 means a displacement", arguments: [

@@ -72,6 +72,12 @@ import X86Decoder
         #expect(row(bytes).flags.contains(.endsBlock) == ends)
     }
 
+    @Test("A row describes itself in one line")
+    func description() {
+        #expect(row([0x48, 0x0f, 0xaf, 0x5c, 0xcc, 0x10], at: 12).description == "+12 0f af  size 8 length 6  reg 3  [ss: r4 + r1*8 + 0x10]")
+        #expect(row([0x0f, 0x0b]).description.contains("invalid"))
+    }
+
     @Test("A register in the opcode counts as a register form")
     func registerInOpcode() {
         for bytes in [[0x41, 0x53], [0x41, 0xbb, 0, 0, 0, 0], [0x41, 0x0f, 0xcb], [0x41, 0x93], [0x41, 0xb3, 0]] as [[UInt8]] {
