@@ -34,7 +34,7 @@ extension Core {
                 return unsafe block
             }
         }
-        let block = unsafe try decodeBlock(rip, address, frame, key)
+        let block = unsafe try decodeBlock(address, frame, key)
         if unsafe !block.pointee.crossesPage {
             unsafe entry.pointee = JumpCacheEntry(rip: rip, tag: isGlobal ? s.globalTag : s.localTag, block: block)
         }
@@ -74,13 +74,32 @@ extension Core {
 
     // MARK: - decoding
 
-    /// Decodes until an instruction that ends a block, the end of the page, or the block's limit.
-    private func decodeBlock(_ rip: UInt64, _ address: UInt64, _ frame: FrameIndex, _ key: UInt64) throws(GuestFault) -> UnsafeMutablePointer<Block> {
+    /// Decodes the block at `rip` and keeps it.
+    private func decodeBlock(_ address: UInt64, _ frame: FrameIndex, _ key: UInt64) throws(GuestFault) -> UnsafeMutablePointer<Block> {
         let block = unsafe shared.blocks.reserve()
+        let (rows, byteCount, second) = unsafe try decode(into: block, address, frame, key, most: Block.maximumInstructions)
+        unsafe shared.blocks.insert(block, rows: rows, frame: frame, second: second)
+        let start = Int(truncatingIfNeeded: address & 0xfff)
+        mark(frame, GuestMemory.chunkMask(offset: start, byteCount: min(byteCount, 4096 &- start)))
+        if let second { mark(second, 1) }
+        return unsafe block
+    }
+
+    /// The instruction at `s.rip` as a block of its own that no cache holds.
+    func scratchBlock() throws(GuestFault) -> UnsafeMutablePointer<Block> {
+        let address = try codeLinear(s.rip)
+        let (frame, _) = try fetchFrame(address)
+        _ = unsafe try decode(into: shared.scratch, address, frame, 0, most: 1)
+        return unsafe shared.scratch
+    }
+
+    /// Decodes until an instruction that ends a block, the end of the page, or `most` instructions.
+    private func decode(
+        into block: UnsafeMutablePointer<Block>, _ address: UInt64, _ frame: FrameIndex, _ key: UInt64, most: Int
+    ) throws(GuestFault) -> (rows: Int, byteCount: Int, second: FrameIndex?) {
         let rows = unsafe block.instructions
         let page = unsafe shared.memory.unsafePointer(frame)
         let start = Int(truncatingIfNeeded: address & 0xfff)
-        let most = s.isStepping ? 1 : Block.maximumInstructions
         var count = 0
         var offset = 0
         var ended = false
@@ -102,16 +121,13 @@ extension Core {
             count &+= 1
         }
         var end = Instruction()
-        end.code = Operation.endOfBlock.rawValue
+        end.code = UInt16(Operation.endOfBlock.rawValue)
         end.offset = UInt16(truncatingIfNeeded: offset)
         unsafe (rows + count).initialize(to: end)
         unsafe block.initialize(to: Block(
             key: key, isValid: true, crossesPage: second != nil, instructionCount: UInt16(truncatingIfNeeded: count),
             secondFrame: second?.rawValue ?? 0))
-        unsafe shared.blocks.insert(block, rows: count + 1, frame: frame, second: second)
-        mark(frame, GuestMemory.chunkMask(offset: start, byteCount: min(offset, 4096 &- start)))
-        if let second { mark(second, 1) }
-        return unsafe block
+        return (count + 1, offset, second)
     }
 
     private func mark(_ frame: FrameIndex, _ chunks: UInt64) {

@@ -229,3 +229,10 @@ extension UInt8: OperandWord { typealias SignedWord = Int8 }
 extension UInt16: OperandWord { typealias SignedWord = Int16 }
 extension UInt32: OperandWord { typealias SignedWord = Int32 }
 extension UInt64: OperandWord { typealias SignedWord = Int64 }
+
+extension InstructionRef {
+    /// The dispatch code that `lower` chose. Every row was lowered, and `lower` writes nothing but raw values of `Operation`,
+    /// whose size is checked when an interpreter is made.
+    @inline(__always)
+    var operation: Operation { unsafe unsafeBitCast(UInt8(truncatingIfNeeded: code), to: Operation.self) }
+}

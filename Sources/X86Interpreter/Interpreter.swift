@@ -23,6 +23,7 @@ public final class Interpreter: VirtualCPU {
         unsafe storage.initializeMemory(as: UInt8.self, repeating: 0, count: Core.byteCount)
         unsafe (storage + Core.stateOffset).initializeMemory(as: CPUState.self, to: CPUState(tlb: context.tlbBase))
         precondition(MemoryLayout<CPUState>.size <= Core.byteCount - Core.stateOffset, "CPUState outgrew its room")
+        precondition(MemoryLayout<Operation>.size == 1, "a dispatch code is one byte")
         core = unsafe Core(base: storage, context: Unmanaged.passUnretained(context))
         unsafe context.owner = self
         registerState = RegisterState()

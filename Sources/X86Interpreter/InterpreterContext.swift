@@ -1,7 +1,7 @@
 internal import GuestMemory
 internal import Synchronization
 internal import VirtualCPU
-internal import X86
+internal import X86Decoder
 
 /// What a `Core` reaches beside its registers: memory, environment, caches, and the requests of other threads.
 final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
@@ -10,6 +10,8 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
     let blocks = BlockCache()
     let tlbBase: UnsafeMutablePointer<TLBEntry>
     let tlbIsGlobal: UnsafeMutablePointer<Bool>
+    /// Room for one instruction that is run outside of the cache.
+    let scratch: UnsafeMutablePointer<Block>
     let jumpCache: UnsafeMutablePointer<JumpCacheEntry>
     /// Not zero: something waits for the next instruction boundary.
     let attention = Atomic<UInt32>(0)
@@ -38,6 +40,8 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
             let invalid = TLBEntry.invalidTag(slot: index & (TLBEntry.count - 1))
             unsafe (tlbBase + index).initialize(to: TLBEntry(readTag: invalid, writeTag: invalid, executeTag: invalid, addend: 0))
         }
+        let scratchSize = Block.headSize + 2 * MemoryLayout<Instruction>.stride
+        unsafe scratch = UnsafeMutableRawPointer.allocate(byteCount: scratchSize, alignment: 64).assumingMemoryBound(to: Block.self)
         unsafe jumpCache = .allocate(capacity: JumpCacheEntry.count)
         unsafe jumpCache.initialize(repeating: JumpCacheEntry(rip: 0, tag: 0, block: nil), count: JumpCacheEntry.count)
     }
@@ -46,6 +50,7 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
         unsafe tlbBase.deallocate()
         unsafe tlbIsGlobal.deallocate()
         unsafe jumpCache.deallocate()
+        unsafe scratch.deallocate()
     }
 
     func codeWritten(in frame: FrameIndex) {
