@@ -7,6 +7,7 @@ internal import X86Decoder
 ///
 ///     ZF  zeroSource == 0            SF  bit 63 of signSource        PF  even parity of the low byte of signSource
 ///     CF  bit 63 of carries          OF  bit 63 ^ bit 62 of carries  AF  bit 4 of auxiliary
+@safe
 struct CPUState {
     var zeroSource: UInt64 = 1
     var signSource: UInt64 = 1

@@ -4,6 +4,7 @@ internal import VirtualCPU
 internal import X86Decoder
 
 /// What a `Core` reaches beside its registers: memory, environment, caches, and the requests of other threads.
+@safe
 final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
     let memory: GuestMemory
     let environment: any VirtualCPUEnvironment
@@ -70,6 +71,7 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
 }
 
 /// From an instruction pointer to its block, valid while the tag is that of the current mode and generation.
+@safe
 struct JumpCacheEntry {
     var rip: UInt64
     var tag: UInt64

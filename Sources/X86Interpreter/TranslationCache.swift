@@ -1,4 +1,5 @@
 internal import GuestMemory
+internal import VirtualCPU
 internal import X86
 internal import X86Decoder
 
@@ -83,14 +84,14 @@ extension Core {
         let translation = try translate(address, kind)
         let physical = GuestPhysicalAddress(translation.physical)
         guard let (frame, isWritable) = shared.memory.lookup(physical.frame), isWritable || !kind.contains(.write) else {
-            return unsafe (nil, translation.physical, FrameIndex(0))
+            return (nil, translation.physical, FrameIndex(0))
         }
         let page = unsafe shared.memory.unsafePointer(frame)
         if s.tlbMode != .uncached && !kind.contains(.implicit) {
             let slot = TLBEntry.slot(address)
             let index = s.tlbMode.rawValue &* TLBEntry.count &+ slot
             let tag = address & ~0xfff
-            let addend = unsafe Int(bitPattern: page) &- Int(truncatingIfNeeded: tag)
+            let addend = Int(bitPattern: page) &- Int(truncatingIfNeeded: tag)
             let invalid = TLBEntry.invalidTag(slot: slot)
             var entry = unsafe shared.tlbBase[index]
             if entry.addend != addend || (entry.readTag != tag && entry.writeTag != tag && entry.executeTag != tag) {
@@ -110,10 +111,16 @@ extension Core {
 
     // MARK: - slow accesses
 
+    /// Bits 63-47 are all equal.
+    @inline(__always)
+    static func isCanonical(_ address: UInt64) -> Bool {
+        (Int64(bitPattern: address) &<< 16) &>> 16 == Int64(bitPattern: address)
+    }
+
     /// #GP(0) or #SS(0) for an address that is not canonical in 64-bit code.
     @inline(__always)
     func checkCanonical(_ address: UInt64, _ segment: UInt8) throws(GuestFault) {
-        guard s.codeSize == .bits64, UInt64(bitPattern: Int64(bitPattern: address) &<< 16 &>> 16) != address else { return }
+        guard s.codeSize == .bits64, !Core.isCanonical(address) else { return }
         throw segment == 2 ? .stackFault() : .generalProtection()
     }
 
