@@ -60,7 +60,7 @@ extension Core {
         if entry.executeTag == address & ~0xfff {
             let host = Int(truncatingIfNeeded: address & ~0xfff) &+ entry.addend
             let frame = unsafe (host &- Int(bitPattern: shared.memory.unsafePoolBase)) &>> 12
-            return unsafe (FrameIndex(UInt32(truncatingIfNeeded: frame)), shared.tlbIsGlobal[index])
+            return (FrameIndex(UInt32(truncatingIfNeeded: frame)), isGlobalEntry(index))
         }
         let kind: AccessKind = s.cpl == 3 ? [.execute, .user] : .execute
         let (host, physical, frame) = unsafe try fill(address, kind)
@@ -69,7 +69,7 @@ extension Core {
             s.exitReason = .noCodeMemory
             throw .leave
         }
-        return unsafe (frame, s.tlbMode == .uncached ? false : shared.tlbIsGlobal[index])
+        return (frame, s.tlbMode == .uncached ? false : isGlobalEntry(index))
     }
 
     // MARK: - decoding

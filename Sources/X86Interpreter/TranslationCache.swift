@@ -28,7 +28,8 @@ extension Core {
 
     /// Drops every translation, global ones too.
     func flushTLB() {
-        for mode in 0..<TLBMode.count - 1 { clearTLB(mode, keepGlobal: false) }
+        unsafe clearEntries(shared.localSlots)
+        unsafe clearEntries(shared.globalSlots)
         s.localGeneration &+= 1
         s.globalGeneration &+= 1
         updateMode()
@@ -36,36 +37,57 @@ extension Core {
 
     /// Drops every translation that is not global (MOV to CR3).
     func flushLocalTLB() {
-        clearTLB(TLBMode.user.rawValue, keepGlobal: false)
-        clearTLB(TLBMode.supervisor.rawValue, keepGlobal: true)
-        clearTLB(TLBMode.supervisorOpen.rawValue, keepGlobal: true)
+        unsafe clearEntries(shared.localSlots)
         s.localGeneration &+= 1
         updateMode()
     }
 
-    /// Drops the translations of one page (INVLPG). Blocks found through it are dropped with all others.
+    /// Drops the translations of one page (INVLPG). Blocks found through it are looked up again, as all others are.
     func flushTLB(page address: UInt64) {
         let slot = TLBEntry.slot(address)
-        for mode in 0..<TLBMode.count - 1 { clearEntry(mode &* TLBEntry.count &+ slot, slot) }
+        for mode in 0..<TLBMode.count - 1 { clearEntry(mode &* TLBEntry.count &+ slot) }
         s.localGeneration &+= 1
         s.globalGeneration &+= 1
         updateMode()
     }
 
-    private func clearTLB(_ mode: Int, keepGlobal: Bool) {
-        let first = mode &* TLBEntry.count
-        for slot in 0..<TLBEntry.count {
-            if unsafe keepGlobal && shared.tlbIsGlobal[first &+ slot] { continue }
-            clearEntry(first &+ slot, slot)
+    /// Empties the entries whose bits are set in one of the slot maps, and the map.
+    private func clearEntries(_ slots: UnsafeMutablePointer<UInt64>) {
+        for word in 0..<TLBEntry.count * (TLBMode.count - 1) / 64 {
+            var bits = unsafe slots[word]
+            while bits != 0 {
+                clearEntry(word &* 64 &+ bits.trailingZeroBitCount)
+                bits &= bits &- 1
+            }
+            unsafe slots[word] = 0
         }
     }
 
     @inline(__always)
-    private func clearEntry(_ index: Int, _ slot: Int) {
-        let invalid = TLBEntry.invalidTag(slot: slot)
+    private func clearEntry(_ index: Int) {
+        let invalid = TLBEntry.invalidTag(slot: index & (TLBEntry.count - 1))
         unsafe shared.tlbBase[index].readTag = invalid
         unsafe shared.tlbBase[index].writeTag = invalid
         unsafe shared.tlbBase[index].executeTag = invalid
+    }
+
+    /// Notes that an entry is in use, and by which kind of page.
+    @inline(__always)
+    private func useEntry(_ index: Int, isGlobal: Bool) {
+        let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: index & 63)
+        if isGlobal {
+            unsafe shared.globalSlots[index &>> 6] |= bit
+            unsafe shared.localSlots[index &>> 6] &= ~bit
+        } else {
+            unsafe shared.localSlots[index &>> 6] |= bit
+            unsafe shared.globalSlots[index &>> 6] &= ~bit
+        }
+    }
+
+    /// True when the entry holds a global page.
+    @inline(__always)
+    func isGlobalEntry(_ index: Int) -> Bool {
+        unsafe (shared.globalSlots[index &>> 6] &>> UInt64(truncatingIfNeeded: index & 63)) & 1 != 0
     }
 
     /// Makes stores to a frame take the slow path from now on: bytes of it have been decoded.
@@ -104,7 +126,7 @@ extension Core {
                 if translation.isWritable && kind.contains(.write) && shared.memory.codeChunkMask(frame) == 0 { entry.writeTag = tag }
             }
             unsafe shared.tlbBase[index] = entry
-            unsafe shared.tlbIsGlobal[index] = translation.isGlobal
+            useEntry(index, isGlobal: translation.isGlobal)
         }
         return unsafe (page + physical.pageOffset, translation.physical, frame)
     }
