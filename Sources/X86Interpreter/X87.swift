@@ -110,7 +110,7 @@ extension Core {
 
     private func x87DD(_ operation: UInt8, _ number: Int) throws(GuestFault) {
         switch operation {
-        case 0: markX87Empty(number)
+        case 0: x87Free(number, pops: 0)
         case 1: x87Exchange(number)
         case 2: x87StoreRegister(number, pops: 0)
         case 3: x87StoreRegister(number, pops: 1)
@@ -122,9 +122,7 @@ extension Core {
 
     private func x87DF(_ operation: UInt8, _ number: Int) throws(GuestFault) {
         switch operation {
-        case 0:
-            markX87Empty(number)
-            popX87(1)
+        case 0: x87Free(number, pops: 1)
         case 1: x87Exchange(number)
         case 2, 3: x87StoreRegister(number, pops: 1)
         case 5: x87CompareFlags(with: number, signaling: false, pops: 1)

@@ -165,6 +165,13 @@ extension Core {
         popX87(pops)
     }
 
+    /// FFREE and FFREEP.
+    func x87Free(_ number: Int, pops: Int) {
+        s.fsw &= ~X87Status.c1
+        markX87Empty(number)
+        popX87(pops)
+    }
+
     /// FXCH: empty registers count as the indefinite when the stack fault is masked.
     func x87Exchange(_ number: Int) {
         s.fsw &= ~X87Status.c1
@@ -178,10 +185,9 @@ extension Core {
         setX87(number, value)
     }
 
-    /// FCMOVcc.
+    /// FCMOVcc. C1 changes only with a stack fault.
     func x87Move(_ number: Int, if condition: Bool) {
         guard x87HasOperands(0, number, destination: 0, pops: 0) else { return }
-        s.fsw &= ~X87Status.c1
         if condition { setX87(0, x87(number)) }
     }
 }
