@@ -1,6 +1,7 @@
 import SoftFloat
 import Testing
 import X86
+import X86Decoder
 
 @testable import X86Interpreter
 

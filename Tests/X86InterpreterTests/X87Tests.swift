@@ -89,11 +89,11 @@ private typealias Code = X87Code
     }
 
     @Test("FXAM tells the classes apart", arguments: [
-        (Extended80(significand: 0, signExponent: 0x7fff), UInt16(0x0000)),
+        (Extended80(significand: 0, signExponent: 0x7fff), 0x0000),
         (.indefinite, 0x0300), (.one, 0x0400), (.one.negated, 0x0600),
         (Extended80(significand: 1 << 63, signExponent: 0x7fff), 0x0500),
         (.zero.negated, 0x4200), (Extended80(significand: 1, signExponent: 0), 0x4400),
-    ])
+    ] as [(Extended80, UInt16)])
     func examine(value: Extended80, conditions: UInt16) throws {
         let machine = try X87Machine()
         machine.core.x87Load(value)
