@@ -79,7 +79,9 @@ extension Core {
     }
 
     /// Stores `value`, or `indefinite` when ST(0) is empty, then notes the flags and pops.
-    private func x87Store<T: BitwiseCopyable>(_ i: InstructionRef, _ value: T, indefinite: T, _ context: FloatContext, pops: Int) throws(GuestFault) {
+    private func x87Store<T: BitwiseCopyable>(
+        _ i: InstructionRef, _ value: T, indefinite: T, _ context: FloatContext, pops: Int
+    ) throws(GuestFault) {
         if isX87Empty(0) {
             if s.fcw & 1 != 0 { try storeOperand(i, indefinite) }
             if faultX87Stack(overflow: false) { popX87(pops) }
@@ -103,7 +105,9 @@ extension Core {
         try x87Store(i, value, indefinite: 0xfff8_0000_0000_0000, context, pops: pops)
     }
 
-    private func x87StoreInteger<T: FixedWidthInteger & BitwiseCopyable>(_ i: InstructionRef, as: T.Type, truncating: Bool, pops: Int) throws(GuestFault) {
+    private func x87StoreInteger<T: FixedWidthInteger & BitwiseCopyable>(
+        _ i: InstructionRef, as: T.Type, truncating: Bool, pops: Int
+    ) throws(GuestFault) {
         var context = x87Context
         let value = x87(0).integer(bitCount: Int32(truncatingIfNeeded: T.bitWidth), truncating: truncating, &context)
         try x87Store(i, T(truncatingIfNeeded: value), indefinite: T.min, context, pops: pops)
