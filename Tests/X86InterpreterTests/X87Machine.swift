@@ -65,9 +65,7 @@ final class X87Machine {
         unsafe row.initialize(to: decoded)
         let i = unsafe InstructionRef(row)
         switch i.opcode {
-        case 0xd8...0xdf: try core.executeX87(i)
-        case 0x9b: try core.executeFWAIT(i)
-        case 0x177: try core.executeEMMS(i)
+        case 0xd8...0xdf, 0x9b, 0x177: try core.executeX87(i)
         case 0x1ae: try core.executeFXState(i)
         default: throw .invalidOpcode
         }
