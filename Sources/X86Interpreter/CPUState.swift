@@ -79,7 +79,8 @@ struct CPUState {
     var sysenterESP: UInt64 = 0
     var sysenterEIP: UInt64 = 0
     var tscAux: UInt64 = 0
-    var pat: UInt64 = 0x0007_0406_0007_0406
+    /// What Xen 4.17 shows a new vCPU: write-back, write-through, UC-, UC, write-combining, write-protect, UC, UC.
+    var pat: UInt64 = 0x0000_0501_0007_0406
 
     var mxcsr: UInt32 = 0x1f80
     /// x87 control and status words, with TOP inside the status word; bit n of the tag word: physical register n is in use.
