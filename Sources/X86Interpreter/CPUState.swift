@@ -7,6 +7,7 @@ internal import X86Decoder
 ///
 ///     ZF  zeroSource == 0            SF  bit 63 of signSource        PF  even parity of the low byte of signSource
 ///     CF  bit 63 of carries          OF  bit 63 ^ bit 62 of carries  AF  bit 4 of auxiliary
+@safe
 struct CPUState {
     var zeroSource: UInt64 = 1
     var signSource: UInt64 = 1
@@ -82,7 +83,8 @@ struct CPUState {
     var sysenterESP: UInt64 = 0
     var sysenterEIP: UInt64 = 0
     var tscAux: UInt64 = 0
-    var pat: UInt64 = 0x0007_0406_0007_0406
+    /// What Xen 4.17 shows a new vCPU: write-back, write-through, UC-, UC, write-combining, write-protect, UC, UC.
+    var pat: UInt64 = 0x0000_0501_0007_0406
 
     var mxcsr: UInt32 = 0x1f80
     /// x87 control and status words, with TOP inside the status word; bit n of the tag word: physical register n is in use.

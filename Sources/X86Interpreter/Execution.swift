@@ -24,8 +24,9 @@ extension Core {
             }
             s.nextRIP = s.rip
             let from = blockRIP
+            let flushes = shared.blocks.flushCount
             let next = unsafe try currentBlock()
-            if exit != .anywhere, isSamePage(from, s.rip), unsafe block.pointee.isValid, unsafe !next.pointee.crossesPage {
+            if exit != .anywhere, flushes == shared.blocks.flushCount, isSamePage(from, s.rip), unsafe block.pointee.isValid, unsafe !next.pointee.crossesPage {
                 if exit == .taken { unsafe block.pointee.link1 = next } else { unsafe block.pointee.link0 = next }
             }
             unsafe block = next
