@@ -14,9 +14,9 @@ enum HostClock {
     /// Seconds by which local time is ahead of UTC now.
     static var localOffsetSeconds: Int64 {
         var now = time(nil)
-        var local = tm()
+        var local = unsafe tm()
         unsafe localtime_r(&now, &local)
-        return Int64(local.tm_gmtoff)
+        return unsafe Int64(local.tm_gmtoff)
     }
 }
 

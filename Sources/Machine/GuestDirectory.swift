@@ -1,4 +1,4 @@
-import ControlProtocol
+public import ControlProtocol
 import Glibc
 
 /// The runtime directory of one guest.

@@ -1,5 +1,5 @@
 import Glibc
-import HostIO
+public import HostIO
 
 /// The log of one guest's process: plain lines, each with the time in UTC.
 public final class GuestLog: Sendable {
@@ -28,10 +28,10 @@ public final class GuestLog: Sendable {
     static func timestamp() -> String {
         let now = HostClock.read(CLOCK_REALTIME)
         var seconds = time_t(now / 1_000_000_000)
-        var parts = tm()
+        var parts = unsafe tm()
         unsafe gmtime_r(&seconds, &parts)
-        let date = [padded(parts.tm_year + 1900, 4), padded(parts.tm_mon + 1, 2), padded(parts.tm_mday, 2)].joined(separator: "-")
-        let time = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { padded($0, 2) }.joined(separator: ":")
+        let date = unsafe [padded(parts.tm_year + 1900, 4), padded(parts.tm_mon + 1, 2), padded(parts.tm_mday, 2)].joined(separator: "-")
+        let time = unsafe [parts.tm_hour, parts.tm_min, parts.tm_sec].map { padded($0, 2) }.joined(separator: ":")
         return "\(date)T\(time).\(padded(Int32(now / 1_000_000 % 1000), 3))Z"
     }
 

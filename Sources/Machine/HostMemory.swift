@@ -27,7 +27,7 @@ enum HostMemory {
     /// The largest resident size this process has had, in KiB.
     static var peakResidentKiB: UInt64 {
         var usage = rusage()
-        unsafe getrusage(RUSAGE_SELF, &usage)
+        unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return UInt64(clamping: usage.ru_maxrss)
     }
 

@@ -146,7 +146,8 @@ final class Life {
         do throws(HostError) {
             try store.start()
             try host.timer.start(domain)
-            for thread in threads { try thread.start { [unowned self] in dump($0, of: thread.vcpu.index) } }
+            let (domain, log) = (domain, log)
+            for thread in threads { try thread.start { Self.dump($0, of: thread.vcpu.index, domain, log) } }
         } catch {
             throw OperatorError("the guest's threads cannot be started: \(error)", remedy: "raise ulimit -u", code: .creationFailed)
         }
@@ -189,7 +190,7 @@ final class Life {
     /// Ends the xenstore, after ``halt()``.
     func close() { store.stop() }
 
-    private func dump(_ state: RegisterState, of vcpu: Int) {
+    private static func dump(_ state: RegisterState, of vcpu: Int, _ domain: Domain, _ log: GuestLog) {
         guard domain.shutdownReason == .crash || domain.hasTripleFaulted, domain.vcpus[vcpu].isOnline else { return }
         for line in RegisterDump.lines(state, vcpu: vcpu) { log.write(line) }
     }

@@ -18,7 +18,7 @@ struct StopSignals {
         _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
         unsafe signalPipe = ends[1]
         for number in [SIGTERM, SIGINT] {
-            unsafe signal(number) { _ in
+            signal(number) { _ in
                 let saved = errno
                 var byte: UInt8 = 1
                 // Full means that a signal waits already.
