@@ -42,6 +42,10 @@ struct CPUState {
     var interruptWaits = false
     /// True between the delivery of an NMI and the next IRET.
     var nmiBlocked = false
+    /// True while an NMI came during another one; IRET delivers it.
+    var nmiWaits = false
+    /// Set by an instruction that cleared TF on its way into a handler: no single-step trap follows it.
+    var cancelsStep = false
     /// True while RFLAGS.TF makes every instruction a block of its own.
     var isStepping = false
     /// True while a store may overwrite decoded bytes without stopping first.

@@ -45,8 +45,9 @@ extension Core {
         s.nextRIP = s.rip
         let block = unsafe try scratchBlock()
         s.interruptShadow = false
+        s.cancelsStep = false
         _ = unsafe try execute(block)
-        if traps && s.exitReason == .none {
+        if traps && !s.cancelsStep && s.exitReason == .none {
             s.dr6 |= 1 &<< 14
             s.nextRIP = s.rip
             throw GuestFault(ExceptionVector.debug, kind: .trap)
