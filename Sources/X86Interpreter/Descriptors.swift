@@ -60,10 +60,6 @@ enum SystemType {
 /// Reading descriptor tables.
 extension Core {
     static func isNull(_ selector: UInt16) -> Bool { selector & 0xfffc == 0 }
-    static func isCanonical(_ address: UInt64) -> Bool {
-        UInt64(bitPattern: Int64(bitPattern: address) &<< 16 &>> 16) == address
-    }
-
     /// An error code that names a selector.
     static func code(_ selector: UInt16, _ external: UInt32 = 0) -> UInt32 { UInt32(selector & 0xfffc) | external }
 
