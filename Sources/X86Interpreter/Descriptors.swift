@@ -60,6 +60,7 @@ enum SystemType {
 /// Reading descriptor tables.
 extension Core {
     static func isNull(_ selector: UInt16) -> Bool { selector & 0xfffc == 0 }
+
     /// An error code that names a selector.
     static func code(_ selector: UInt16, _ external: UInt32 = 0) -> UInt32 { UInt32(selector & 0xfffc) | external }
 

@@ -1,7 +1,6 @@
 internal import X86
 
 extension Core {
-    func executeSSE(_ i: InstructionRef) throws(GuestFault) { throw .invalidOpcode }
     func executeInteger(_ i: InstructionRef) throws(GuestFault) { throw .invalidOpcode }
     func executeString(_ i: InstructionRef) throws(GuestFault) { throw .invalidOpcode }
     func executeTransfer(_ i: InstructionRef) throws(GuestFault) { throw .invalidOpcode }
