@@ -6,7 +6,8 @@ extension SSEArithmetic {
         return softCompare(a, b, signaling: signaling, &mxcsr)
     }
 
-    /// CMPSS, CMPSD, CMPPS, CMPPD: the predicate in bits 0-2 of `predicate` (SDM vol. 2A, table 3-1; 0 EQ, 1 LT, 2 LE, 3 UNORD and their negations).
+    /// CMPSS, CMPSD, CMPPS, CMPPD: the predicate in bits 0-2 of `predicate` (SDM vol. 2A, table 3-1): 0 EQ, 1 LT, 2 LE,
+    /// 3 UNORD, then their negations.
     @inlinable @inline(__always)
     public static func holds<T: SSEScalar>(_ predicate: UInt8, _ a: T, _ b: T, mxcsr: inout UInt32) -> Bool {
         let order = compare(a, b, signaling: predicate & 3 == 1 || predicate & 3 == 2, mxcsr: &mxcsr)

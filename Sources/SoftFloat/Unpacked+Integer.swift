@@ -35,7 +35,8 @@ extension Unpacked {
         return sign ? 0 &- value : value
     }
 
-    /// Rounds to a whole number of the same format; the sign of a zero result is the operand's. Raises inexact, and invalid for signaling NaNs.
+    /// Rounds to a whole number of the same format; the sign of a zero result is the operand's. Raises inexact, and
+    /// invalid for signaling NaNs.
     func integral(_ mode: RoundingMode, _ context: inout FloatContext) -> Unpacked {
         if let nan = propagatedNaN(&context) { return nan }
         guard kind == .finite, exponent < 63, let whole = wholeMagnitude(mode) else { return self }

@@ -13,7 +13,7 @@ extension WideFloat {
 
     /// 2 × artanh z = ln((1 + z) / (1 - z)) for |z| below 0.2.
     static func twiceArtanh(_ z: WideFloat) -> WideFloat {
-        alternatingOrNot(z, square: z * z).scaled(by: 1)
+        oddPowers(z, square: z * z).scaled(by: 1)
     }
 
     /// The sine of |r| below 0.8.
@@ -41,7 +41,7 @@ extension WideFloat {
     }
 
     /// z + z·s/3 + z·s²/5 + …: artanh for s = z², arctan for s = -z².
-    private static func alternatingOrNot(_ z: WideFloat, square: WideFloat) -> WideFloat {
+    private static func oddPowers(_ z: WideFloat, square: WideFloat) -> WideFloat {
         var power = z
         var sum = z
         var n: UInt32 = 3
@@ -72,10 +72,10 @@ extension WideFloat {
     /// The arctangent of q in 0...1: arctan q = arctan c + arctan((q - c) / (1 + q·c)) with c the nearest eighth.
     static func arctangent(_ q: WideFloat) -> WideFloat {
         let eighths = q.exponent < -4 ? 0 : UInt64(truncatingIfNeeded: (q.significand.shiftedRightJamming(123 &- q.exponent) &+ 1) &>> 1)
-        guard eighths != 0 else { return alternatingOrNot(q, square: (q * q).negated) }
+        guard eighths != 0 else { return oddPowers(q, square: (q * q).negated) }
         let c = WideFloat(Int64(truncatingIfNeeded: eighths)).scaled(by: -3)
         let z = (q - c) / (.one + q * c)
-        return arctangentOfEighths(eighths) + alternatingOrNot(z, square: (z * z).negated)
+        return arctangentOfEighths(eighths) + oddPowers(z, square: (z * z).negated)
     }
 
     /// log2 of a positive number.

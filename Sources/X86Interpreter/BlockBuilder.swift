@@ -27,8 +27,8 @@ extension Core {
         if let block = unsafe shared.blocks.find(key) {
             if unsafe block.pointee.crossesPage {
                 let (second, _) = try fetchFrame((address & ~0xfff) &+ 4096)
-                if unsafe second.rawValue == block.pointee.secondFrame { return unsafe block }
-                unsafe shared.blocks.dropBlocks(in: frame, memory: shared.memory)
+                if unsafe block.pointee.secondFrame == second.rawValue { return unsafe block }
+                shared.blocks.dropBlocks(in: frame, memory: shared.memory)
             } else {
                 unsafe entry.pointee = JumpCacheEntry(rip: rip, tag: isGlobal ? s.globalTag : s.localTag, block: block)
                 return unsafe block
@@ -44,7 +44,7 @@ extension Core {
     /// Linear address of an instruction pointer, code segment limit applied.
     func codeLinear(_ rip: UInt64) throws(GuestFault) -> UInt64 {
         if s.codeSize == .bits64 {
-            guard UInt64(bitPattern: Int64(bitPattern: rip) &<< 16 &>> 16) == rip else { throw .generalProtection() }
+            guard Core.isCanonical(rip) else { throw .generalProtection() }
             return rip
         }
         let code = segment(1)
@@ -60,7 +60,7 @@ extension Core {
         if entry.executeTag == address & ~0xfff {
             let host = Int(truncatingIfNeeded: address & ~0xfff) &+ entry.addend
             let frame = unsafe (host &- Int(bitPattern: shared.memory.unsafePoolBase)) &>> 12
-            return unsafe (FrameIndex(UInt32(truncatingIfNeeded: frame)), shared.tlbIsGlobal[index])
+            return (FrameIndex(UInt32(truncatingIfNeeded: frame)), isGlobalEntry(index))
         }
         let kind: AccessKind = s.cpl == 3 ? [.execute, .user] : .execute
         let (host, physical, frame) = unsafe try fill(address, kind)
@@ -69,14 +69,16 @@ extension Core {
             s.exitReason = .noCodeMemory
             throw .leave
         }
-        return unsafe (frame, s.tlbMode == .uncached ? false : shared.tlbIsGlobal[index])
+        return (frame, s.tlbMode == .uncached ? false : isGlobalEntry(index))
     }
 
     // MARK: - decoding
 
     /// Decodes the block at `rip` and keeps it.
     private func decodeBlock(_ address: UInt64, _ frame: FrameIndex, _ key: UInt64) throws(GuestFault) -> UnsafeMutablePointer<Block> {
+        let flushes = shared.blocks.flushCount
         let block = unsafe shared.blocks.reserve()
+        if shared.blocks.flushCount != flushes { forgetBlocks() }
         let (rows, byteCount, second) = unsafe try decode(into: block, address, frame, key, most: Block.maximumInstructions)
         unsafe shared.blocks.insert(block, rows: rows, frame: frame, second: second)
         let start = Int(truncatingIfNeeded: address & 0xfff)
@@ -106,11 +108,11 @@ extension Core {
         var second: FrameIndex?
         while count < most && !ended && start &+ offset < 4096 {
             let left = 4096 &- start &- offset
-            var row = unsafe decodeOne(page + start &+ offset, left, offset)
+            var row = unsafe decodeOne(page + (start &+ offset), left, offset)
             if row == nil {
                 // The instruction runs into the next page: only as the first of its block.
                 if count > 0 { break }
-                (row, second) = try decodeCrossing(page, start, left, address)
+                (row, second) = unsafe try decodeCrossing(page, start, left, address)
                 ended = true
             }
             guard var row else { break }
@@ -128,6 +130,13 @@ extension Core {
             key: key, isValid: true, crossesPage: second != nil, instructionCount: UInt16(truncatingIfNeeded: count),
             secondFrame: second?.rawValue ?? 0))
         return (count + 1, offset, second)
+    }
+
+    /// Makes every jump-cache entry void.
+    private func forgetBlocks() {
+        s.localGeneration &+= 1
+        s.globalGeneration &+= 1
+        updateMode()
     }
 
     private func mark(_ frame: FrameIndex, _ chunks: UInt64) {

@@ -3,6 +3,7 @@ internal import Glibc
 internal import X86Decoder
 
 /// Head of a decoded block; its instructions follow it in memory, closed by a row that leaves the block.
+@safe
 struct Block {
     /// Guest-physical pool position of the first byte: frame << 12 | offset, then the code size in bits 62-63.
     var key: UInt64
@@ -24,7 +25,7 @@ struct Block {
     static let maximumInstructions = 64
 }
 
-extension UnsafeMutablePointer where Pointee == Block {
+extension UnsafeMutablePointer<Block> {
     @inline(__always)
     var instructions: UnsafeMutablePointer<Instruction> {
         unsafe (UnsafeMutableRawPointer(self) + Block.headSize).assumingMemoryBound(to: Instruction.self)
@@ -40,7 +41,7 @@ final class BlockCache {
     private let buckets: UnsafeMutablePointer<UnsafeMutablePointer<Block>?>
     private static let bucketCount = 1 << 16
     /// First block of each frame that has any.
-    private var frames: [UInt32: UnsafeMutablePointer<Block>] = [:]
+    private var frames: [UInt32: UnsafeMutablePointer<Block>] = unsafe [:]
     /// For each frame that blocks of other frames reach into: those frames.
     private var crossing: [UInt32: Set<UInt32>] = [:]
     /// Counts how often everything was dropped; jump caches and links from before are void.

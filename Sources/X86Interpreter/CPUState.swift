@@ -7,6 +7,7 @@ internal import X86Decoder
 ///
 ///     ZF  zeroSource == 0            SF  bit 63 of signSource        PF  even parity of the low byte of signSource
 ///     CF  bit 63 of carries          OF  bit 63 ^ bit 62 of carries  AF  bit 4 of auxiliary
+@safe
 struct CPUState {
     var zeroSource: UInt64 = 1
     var signSource: UInt64 = 1
@@ -41,6 +42,10 @@ struct CPUState {
     var interruptWaits = false
     /// True between the delivery of an NMI and the next IRET.
     var nmiBlocked = false
+    /// True while an NMI came during another one; IRET delivers it.
+    var nmiWaits = false
+    /// Set by an instruction that cleared TF on its way into a handler: no single-step trap follows it.
+    var cancelsStep = false
     /// True while RFLAGS.TF makes every instruction a block of its own.
     var isStepping = false
     /// True while a store may overwrite decoded bytes without stopping first.
@@ -78,7 +83,8 @@ struct CPUState {
     var sysenterESP: UInt64 = 0
     var sysenterEIP: UInt64 = 0
     var tscAux: UInt64 = 0
-    var pat: UInt64 = 0x0007_0406_0007_0406
+    /// What Xen 4.17 shows a new vCPU: write-back, write-through, UC-, UC, write-combining, write-protect, UC, UC.
+    var pat: UInt64 = 0x0000_0501_0007_0406
 
     var mxcsr: UInt32 = 0x1f80
     /// x87 control and status words, with TOP inside the status word; bit n of the tag word: physical register n is in use.

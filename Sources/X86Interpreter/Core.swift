@@ -1,6 +1,6 @@
 internal import GuestMemory
 internal import Synchronization
-public import VirtualCPU
+internal import VirtualCPU
 internal import X86
 internal import X86Decoder
 

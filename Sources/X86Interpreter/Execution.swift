@@ -24,8 +24,9 @@ extension Core {
             }
             s.nextRIP = s.rip
             let from = blockRIP
+            let flushes = shared.blocks.flushCount
             let next = unsafe try currentBlock()
-            if exit != .anywhere, isSamePage(from, s.rip), unsafe block.pointee.isValid, unsafe !next.pointee.crossesPage {
+            if exit != .anywhere, flushes == shared.blocks.flushCount, isSamePage(from, s.rip), unsafe block.pointee.isValid, unsafe !next.pointee.crossesPage {
                 if exit == .taken { unsafe block.pointee.link1 = next } else { unsafe block.pointee.link0 = next }
             }
             unsafe block = next
@@ -44,8 +45,9 @@ extension Core {
         s.nextRIP = s.rip
         let block = unsafe try scratchBlock()
         s.interruptShadow = false
+        s.cancelsStep = false
         _ = unsafe try execute(block)
-        if traps && s.exitReason == .none {
+        if traps && !s.cancelsStep && s.exitReason == .none {
             s.dr6 |= 1 &<< 14
             s.nextRIP = s.rip
             throw GuestFault(ExceptionVector.debug, kind: .trap)

@@ -4,12 +4,15 @@ internal import VirtualCPU
 internal import X86Decoder
 
 /// What a `Core` reaches beside its registers: memory, environment, caches, and the requests of other threads.
+@safe
 final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
     let memory: GuestMemory
     let environment: any VirtualCPUEnvironment
     let blocks = BlockCache()
     let tlbBase: UnsafeMutablePointer<TLBEntry>
-    let tlbIsGlobal: UnsafeMutablePointer<Bool>
+    /// One bit per TLB entry in use: those of global pages and the others apart, so that a flush visits no empty entry.
+    let localSlots: UnsafeMutablePointer<UInt64>
+    let globalSlots: UnsafeMutablePointer<UInt64>
     /// Room for one instruction that is run outside of the cache.
     let scratch: UnsafeMutablePointer<Block>
     let jumpCache: UnsafeMutablePointer<JumpCacheEntry>
@@ -34,8 +37,10 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
         self.environment = environment
         let entries = TLBEntry.count * TLBMode.count
         unsafe tlbBase = .allocate(capacity: entries)
-        unsafe tlbIsGlobal = .allocate(capacity: entries)
-        unsafe tlbIsGlobal.initialize(repeating: false, count: entries)
+        unsafe localSlots = .allocate(capacity: entries / 64)
+        unsafe localSlots.initialize(repeating: 0, count: entries / 64)
+        unsafe globalSlots = .allocate(capacity: entries / 64)
+        unsafe globalSlots.initialize(repeating: 0, count: entries / 64)
         for index in 0..<entries {
             let invalid = TLBEntry.invalidTag(slot: index & (TLBEntry.count - 1))
             unsafe (tlbBase + index).initialize(to: TLBEntry(readTag: invalid, writeTag: invalid, executeTag: invalid, addend: 0))
@@ -48,7 +53,8 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
 
     deinit {
         unsafe tlbBase.deallocate()
-        unsafe tlbIsGlobal.deallocate()
+        unsafe localSlots.deallocate()
+        unsafe globalSlots.deallocate()
         unsafe jumpCache.deallocate()
         unsafe scratch.deallocate()
     }
@@ -70,6 +76,7 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
 }
 
 /// From an instruction pointer to its block, valid while the tag is that of the current mode and generation.
+@safe
 struct JumpCacheEntry {
     var rip: UInt64
     var tag: UInt64

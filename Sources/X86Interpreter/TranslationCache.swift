@@ -1,4 +1,5 @@
 internal import GuestMemory
+internal import VirtualCPU
 internal import X86
 internal import X86Decoder
 
@@ -27,7 +28,8 @@ extension Core {
 
     /// Drops every translation, global ones too.
     func flushTLB() {
-        for mode in 0..<TLBMode.count - 1 { clearTLB(mode, keepGlobal: false) }
+        unsafe clearEntries(shared.localSlots)
+        unsafe clearEntries(shared.globalSlots)
         s.localGeneration &+= 1
         s.globalGeneration &+= 1
         updateMode()
@@ -35,36 +37,57 @@ extension Core {
 
     /// Drops every translation that is not global (MOV to CR3).
     func flushLocalTLB() {
-        clearTLB(TLBMode.user.rawValue, keepGlobal: false)
-        clearTLB(TLBMode.supervisor.rawValue, keepGlobal: true)
-        clearTLB(TLBMode.supervisorOpen.rawValue, keepGlobal: true)
+        unsafe clearEntries(shared.localSlots)
         s.localGeneration &+= 1
         updateMode()
     }
 
-    /// Drops the translations of one page (INVLPG). Blocks found through it are dropped with all others.
+    /// Drops the translations of one page (INVLPG). Blocks found through it are looked up again, as all others are.
     func flushTLB(page address: UInt64) {
         let slot = TLBEntry.slot(address)
-        for mode in 0..<TLBMode.count - 1 { clearEntry(mode &* TLBEntry.count &+ slot, slot) }
+        for mode in 0..<TLBMode.count - 1 { clearEntry(mode &* TLBEntry.count &+ slot) }
         s.localGeneration &+= 1
         s.globalGeneration &+= 1
         updateMode()
     }
 
-    private func clearTLB(_ mode: Int, keepGlobal: Bool) {
-        let first = mode &* TLBEntry.count
-        for slot in 0..<TLBEntry.count {
-            if unsafe keepGlobal && shared.tlbIsGlobal[first &+ slot] { continue }
-            clearEntry(first &+ slot, slot)
+    /// Empties the entries whose bits are set in one of the slot maps, and the map.
+    private func clearEntries(_ slots: UnsafeMutablePointer<UInt64>) {
+        for word in 0..<TLBEntry.count * (TLBMode.count - 1) / 64 {
+            var bits = unsafe slots[word]
+            while bits != 0 {
+                clearEntry(word &* 64 &+ bits.trailingZeroBitCount)
+                bits &= bits &- 1
+            }
+            unsafe slots[word] = 0
         }
     }
 
     @inline(__always)
-    private func clearEntry(_ index: Int, _ slot: Int) {
-        let invalid = TLBEntry.invalidTag(slot: slot)
+    private func clearEntry(_ index: Int) {
+        let invalid = TLBEntry.invalidTag(slot: index & (TLBEntry.count - 1))
         unsafe shared.tlbBase[index].readTag = invalid
         unsafe shared.tlbBase[index].writeTag = invalid
         unsafe shared.tlbBase[index].executeTag = invalid
+    }
+
+    /// Notes that an entry is in use, and by which kind of page.
+    @inline(__always)
+    private func useEntry(_ index: Int, isGlobal: Bool) {
+        let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: index & 63)
+        if isGlobal {
+            unsafe shared.globalSlots[index &>> 6] |= bit
+            unsafe shared.localSlots[index &>> 6] &= ~bit
+        } else {
+            unsafe shared.localSlots[index &>> 6] |= bit
+            unsafe shared.globalSlots[index &>> 6] &= ~bit
+        }
+    }
+
+    /// True when the entry holds a global page.
+    @inline(__always)
+    func isGlobalEntry(_ index: Int) -> Bool {
+        unsafe (shared.globalSlots[index &>> 6] &>> UInt64(truncatingIfNeeded: index & 63)) & 1 != 0
     }
 
     /// Makes stores to a frame take the slow path from now on: bytes of it have been decoded.
@@ -83,14 +106,14 @@ extension Core {
         let translation = try translate(address, kind)
         let physical = GuestPhysicalAddress(translation.physical)
         guard let (frame, isWritable) = shared.memory.lookup(physical.frame), isWritable || !kind.contains(.write) else {
-            return unsafe (nil, translation.physical, FrameIndex(0))
+            return (nil, translation.physical, FrameIndex(0))
         }
         let page = unsafe shared.memory.unsafePointer(frame)
         if s.tlbMode != .uncached && !kind.contains(.implicit) {
             let slot = TLBEntry.slot(address)
             let index = s.tlbMode.rawValue &* TLBEntry.count &+ slot
             let tag = address & ~0xfff
-            let addend = unsafe Int(bitPattern: page) &- Int(truncatingIfNeeded: tag)
+            let addend = Int(bitPattern: page) &- Int(truncatingIfNeeded: tag)
             let invalid = TLBEntry.invalidTag(slot: slot)
             var entry = unsafe shared.tlbBase[index]
             if entry.addend != addend || (entry.readTag != tag && entry.writeTag != tag && entry.executeTag != tag) {
@@ -103,17 +126,23 @@ extension Core {
                 if translation.isWritable && kind.contains(.write) && shared.memory.codeChunkMask(frame) == 0 { entry.writeTag = tag }
             }
             unsafe shared.tlbBase[index] = entry
-            unsafe shared.tlbIsGlobal[index] = translation.isGlobal
+            useEntry(index, isGlobal: translation.isGlobal)
         }
         return unsafe (page + physical.pageOffset, translation.physical, frame)
     }
 
     // MARK: - slow accesses
 
+    /// Bits 63-47 are all equal.
+    @inline(__always)
+    static func isCanonical(_ address: UInt64) -> Bool {
+        (Int64(bitPattern: address) &<< 16) &>> 16 == Int64(bitPattern: address)
+    }
+
     /// #GP(0) or #SS(0) for an address that is not canonical in 64-bit code.
     @inline(__always)
     func checkCanonical(_ address: UInt64, _ segment: UInt8) throws(GuestFault) {
-        guard s.codeSize == .bits64, UInt64(bitPattern: Int64(bitPattern: address) &<< 16 &>> 16) != address else { return }
+        guard s.codeSize == .bits64, !Core.isCanonical(address) else { return }
         throw segment == 2 ? .stackFault() : .generalProtection()
     }
 

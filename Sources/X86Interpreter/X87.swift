@@ -2,14 +2,18 @@ internal import SoftFloat
 internal import X86
 internal import X86Decoder
 
-/// The x87 FPU: opcodes D8-DF (SDM vol. 1, chapter 8).
+/// The x87 FPU (SDM vol. 1, chapter 8).
 ///
 /// Every instruction reads its memory operand first, computes, stores, and only then changes the FPU, so that a fault of the
 /// memory leaves nothing behind. Unmasked exceptions set ES and are raised by the next waiting instruction.
 extension Core {
+    /// D8-DF, FWAIT (9B) and EMMS (0F 77).
+    ///
     /// - Throws: #NM with CR0.EM or CR0.TS, #MF for a pending unmasked exception when CR0.NE is set, #UD, and what memory throws.
     @inline(never)
     func executeX87(_ i: InstructionRef) throws(GuestFault) {
+        if i.opcode == 0x9b { return try executeFWAIT() }
+        if i.opcode == 0x177 { return try executeEMMS() }
         if s.cr0 & (CR0.emulation | CR0.taskSwitched) != 0 { throw .deviceNotAvailable }
         if try executeX87Control(i) { return }
         try raisePendingX87()
@@ -18,17 +22,15 @@ extension Core {
         noteX87Pointers(i, address)
     }
 
-    /// FWAIT (9B): #NM with CR0.MP and CR0.TS, #MF for a pending exception.
-    @inline(never)
-    func executeFWAIT(_ i: InstructionRef) throws(GuestFault) {
+    /// FWAIT: #NM with CR0.MP and CR0.TS, #MF for a pending exception.
+    private func executeFWAIT() throws(GuestFault) {
         let both = CR0.monitorCoprocessor | CR0.taskSwitched
         if s.cr0 & both == both { throw .deviceNotAvailable }
         try raisePendingX87()
     }
 
-    /// EMMS (0F 77): all registers empty.
-    @inline(never)
-    func executeEMMS(_ i: InstructionRef) throws(GuestFault) {
+    /// EMMS: all registers empty.
+    private func executeEMMS() throws(GuestFault) {
         if s.cr0 & CR0.emulation != 0 { throw .invalidOpcode }
         if s.cr0 & CR0.taskSwitched != 0 { throw .deviceNotAvailable }
         try raisePendingX87()
@@ -110,7 +112,7 @@ extension Core {
 
     private func x87DD(_ operation: UInt8, _ number: Int) throws(GuestFault) {
         switch operation {
-        case 0: markX87Empty(number)
+        case 0: x87Free(number, pops: 0)
         case 1: x87Exchange(number)
         case 2: x87StoreRegister(number, pops: 0)
         case 3: x87StoreRegister(number, pops: 1)
@@ -122,9 +124,7 @@ extension Core {
 
     private func x87DF(_ operation: UInt8, _ number: Int) throws(GuestFault) {
         switch operation {
-        case 0:
-            markX87Empty(number)
-            popX87(1)
+        case 0: x87Free(number, pops: 1)
         case 1: x87Exchange(number)
         case 2, 3: x87StoreRegister(number, pops: 1)
         case 5: x87CompareFlags(with: number, signaling: false, pops: 1)

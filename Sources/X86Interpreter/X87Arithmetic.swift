@@ -45,36 +45,39 @@ extension Core {
         x87Compare(x87(number).unpacked, signaling: signaling, pops: pops)
     }
 
-    /// FCOM, FUCOM, FTST: the order of ST(0) relative to `operand` in C3, C2 and C0.
+    /// FCOM, FUCOM, FTST: the order of ST(0) relative to `operand` in C3, C2 and C0. An unmasked exception only keeps the
+    /// stack from being popped: the processor sets the condition codes all the same.
     func x87Compare(_ operand: Unpacked, signaling: Bool, pops: Int) {
         guard !isX87Empty(0) else { return x87Unordered(pops) }
         var context = x87Context
         let order = Extended80.compare(x87(0).unpacked, operand, signaling: signaling, &context)
-        guard settleX87(context) else { return }
+        let delivers = settleX87(context)
         switch order {
         case .less: setX87Conditions(X87Status.c0)
         case .equal: setX87Conditions(X87Status.c3)
         case .greater: setX87Conditions(0)
         case .unordered: setX87Conditions(X87Status.c0 | X87Status.c2 | X87Status.c3)
         }
-        popX87(pops)
+        if delivers { popX87(pops) }
     }
 
     private func x87Unordered(_ pops: Int) {
-        guard faultX87Stack(overflow: false) else { return }
+        let delivers = faultX87Stack(overflow: false)
         setX87Conditions(X87Status.c0 | X87Status.c2 | X87Status.c3)
-        popX87(pops)
+        if delivers { popX87(pops) }
     }
 
-    /// FCOMI and FUCOMI: the order in ZF, PF and CF; OF, SF and AF are cleared.
+    /// FCOMI and FUCOMI: the order in ZF, PF and CF; OF, SF and AF are cleared. C1 changes only with a stack fault.
     func x87CompareFlags(with number: Int, signaling: Bool, pops: Int) {
         var order = FloatOrdering.unordered
+        let delivers: Bool
         if isX87Empty(0) || isX87Empty(number) {
-            guard faultX87Stack(overflow: false) else { return }
+            delivers = faultX87Stack(overflow: false)
         } else {
             var context = x87Context
             order = Extended80.compare(x87(0).unpacked, x87(number).unpacked, signaling: signaling, &context)
-            guard settleX87(context) else { return }
+            context.roundedUp = s.fsw & X87Status.c1 != 0
+            delivers = settleX87(context)
         }
         switch order {
         case .less: setArithmeticFlags(RFLAGS.carry)
@@ -82,6 +85,6 @@ extension Core {
         case .greater: setArithmeticFlags(0)
         case .unordered: setArithmeticFlags(RFLAGS.carry | RFLAGS.parity | RFLAGS.zero)
         }
-        popX87(pops)
+        if delivers { popX87(pops) }
     }
 }

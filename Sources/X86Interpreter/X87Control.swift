@@ -164,8 +164,8 @@ extension Core {
             (s.fcs, s.fds) = (UInt16(truncatingIfNeeded: words[4]), UInt16(truncatingIfNeeded: words[6]))
             if wide { s.fop = UInt16(truncatingIfNeeded: words[4] &>> 16) & 0x7ff }
         } else {
-            s.fip = UInt64(truncatingIfNeeded: words[3] & 0xffff | words[4] &>> 12 &<< 16)
-            s.fdp = UInt64(truncatingIfNeeded: words[5] & 0xffff | words[6] &>> 12 &<< 16)
+            s.fip = UInt64(truncatingIfNeeded: words[3] & 0xffff | (words[4] &>> 12) &<< 16)
+            s.fdp = UInt64(truncatingIfNeeded: words[5] & 0xffff | (words[6] &>> 12) &<< 16)
             (s.fcs, s.fds) = (0, 0)
             s.fop = UInt16(truncatingIfNeeded: words[4]) & 0x7ff
         }

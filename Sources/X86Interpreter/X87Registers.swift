@@ -22,7 +22,7 @@ extension Core {
 
     private func physical(_ number: Int) -> Int { (x87Top &+ number) & 7 }
 
-    /// The status word's low exceptions as bits.
+    /// The bit of ST(number) in the tag word.
     private func tag(_ number: Int) -> UInt8 { 1 &<< UInt8(truncatingIfNeeded: physical(number)) }
 
     func isX87Empty(_ number: Int) -> Bool { s.ftw & tag(number) == 0 }

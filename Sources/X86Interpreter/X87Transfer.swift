@@ -79,7 +79,9 @@ extension Core {
     }
 
     /// Stores `value`, or `indefinite` when ST(0) is empty, then notes the flags and pops.
-    private func x87Store<T: BitwiseCopyable>(_ i: InstructionRef, _ value: T, indefinite: T, _ context: FloatContext, pops: Int) throws(GuestFault) {
+    private func x87Store<T: BitwiseCopyable>(
+        _ i: InstructionRef, _ value: T, indefinite: T, _ context: FloatContext, pops: Int
+    ) throws(GuestFault) {
         if isX87Empty(0) {
             if s.fcw & 1 != 0 { try storeOperand(i, indefinite) }
             if faultX87Stack(overflow: false) { popX87(pops) }
@@ -103,7 +105,9 @@ extension Core {
         try x87Store(i, value, indefinite: 0xfff8_0000_0000_0000, context, pops: pops)
     }
 
-    private func x87StoreInteger<T: FixedWidthInteger & BitwiseCopyable>(_ i: InstructionRef, as: T.Type, truncating: Bool, pops: Int) throws(GuestFault) {
+    private func x87StoreInteger<T: FixedWidthInteger & BitwiseCopyable>(
+        _ i: InstructionRef, as: T.Type, truncating: Bool, pops: Int
+    ) throws(GuestFault) {
         var context = x87Context
         let value = x87(0).integer(bitCount: Int32(truncatingIfNeeded: T.bitWidth), truncating: truncating, &context)
         try x87Store(i, T(truncatingIfNeeded: value), indefinite: T.min, context, pops: pops)
@@ -165,6 +169,13 @@ extension Core {
         popX87(pops)
     }
 
+    /// FFREE and FFREEP.
+    func x87Free(_ number: Int, pops: Int) {
+        s.fsw &= ~X87Status.c1
+        markX87Empty(number)
+        popX87(pops)
+    }
+
     /// FXCH: empty registers count as the indefinite when the stack fault is masked.
     func x87Exchange(_ number: Int) {
         s.fsw &= ~X87Status.c1
@@ -178,10 +189,9 @@ extension Core {
         setX87(number, value)
     }
 
-    /// FCMOVcc.
+    /// FCMOVcc. C1 changes only with a stack fault.
     func x87Move(_ number: Int, if condition: Bool) {
         guard x87HasOperands(0, number, destination: 0, pops: 0) else { return }
-        s.fsw &= ~X87Status.c1
         if condition { setX87(0, x87(number)) }
     }
 }
