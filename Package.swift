@@ -68,7 +68,7 @@ let package = Package(
         // Layer 4: composition.
         layer("ControlProtocol"),
         layer("Machine", imports: [
-            "CLinux", "XenABI", "X86", "GuestMemory", "KernelImage", "DomainBuilder", "VirtualCPU", "X86Interpreter", "LocalAPIC",
+            "CLinux", "HostIO", "XenABI", "X86", "GuestMemory", "KernelImage", "DomainBuilder", "VirtualCPU", "X86Interpreter", "LocalAPIC",
             "XenDomain", "PVRing", "ConsoleBackend", "XenStore", "XenStoreServer", "ControlProtocol",
         ]),
         layer("Toolstack", imports: ["CLinux", "DomainConfig", "ControlProtocol"]),
@@ -102,7 +102,9 @@ let package = Package(
         tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),
         tests("Toolstack", imports: ["DomainConfig", "ControlProtocol", "TestSupport", "fake-guest", "martlet"]),
-        tests("Machine", imports: ["TestSupport", "GuestMemory", "X86", "XenABI", "ControlProtocol"]),
+        tests("Machine", imports: [
+            "TestSupport", "GuestMemory", "X86", "VirtualCPU", "XenABI", "XenDomain", "ControlProtocol", "HostIO", "martlet-guest",
+        ]),
         .testTarget(name: "IntegrationTests", dependencies: ["TestSupport"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

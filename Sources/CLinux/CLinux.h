@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,6 +16,11 @@
 /// memfd_create(2) with MFD_CLOEXEC.
 static inline int martlet_memfd_create(const char *name) {
     return (int)syscall(SYS_memfd_create, name, 1u);
+}
+
+/// Names the calling thread; at most 15 bytes.
+static inline void martlet_name_thread(const char *name) {
+    (void)prctl(PR_SET_NAME, name);
 }
 
 /// open(2) with a mode, which Swift sees only as a variadic function.

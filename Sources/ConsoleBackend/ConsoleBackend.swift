@@ -39,6 +39,7 @@ public final class ConsoleBackend: Sendable {
     private let wakeUp: WakeUp
     private let isStopping = Atomic(false)
     private let thread = Mutex<HostThread?>(nil)
+    private let nextRing = Mutex<SharedPage?>(nil)
 
     /// Opens log and socket; nothing moves before ``start()``.
     ///
@@ -80,6 +81,13 @@ public final class ConsoleBackend: Sendable {
     /// The guest raised its console port. Never blocks; from any thread.
     public func guestNotified() { wakeUp.signal() }
 
+    /// Goes on with the ring of a guest that was started anew; log, socket and clients stay. What the old guest left in its ring
+    /// is still taken. To be called when the old guest runs no more.
+    public func attach(ring: SharedPage) {
+        nextRing.withLock { $0 = ring }
+        wakeUp.signal()
+    }
+
     /// Takes what the guest printed, sends it to all clients, ends the thread, closes and removes the socket.
     ///
     /// To be called when the guest runs no more. Takes at most the stall time per client that takes nothing. Safe to call
@@ -111,6 +119,7 @@ public final class ConsoleBackend: Sendable {
                 wakeUp.clear()
                 // Read before the round: what was printed before the stop is then taken by it.
                 isLast = isStopping.load(ordering: .sequentiallyConsistent)
+                if let ring = takeNextRing() { pump.replaceRing(ring) }
                 hasMore = pump.service(poller)
                 if isLast, pump.isDrained() { break }
                 let status = pump.status
@@ -119,6 +128,13 @@ public final class ConsoleBackend: Sendable {
             pump.close()
             let status = pump.status
             latestStatus.withLock { $0 = status }
+        }
+    }
+
+    private func takeNextRing() -> SharedPage? {
+        nextRing.withLock { ring in
+            defer { ring = nil }
+            return ring
         }
     }
 }

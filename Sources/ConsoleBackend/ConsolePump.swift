@@ -8,8 +8,8 @@ struct ConsolePump: Sendable {
     /// Output taken from the ring before clients and log see it.
     private static let outputBatch = 1 << 16
 
-    private let output: ByteRing
-    private let input: ByteRing
+    private var output: ByteRing
+    private var input: ByteRing
     private let listener: UnixListener?
     private let log: Descriptor?
     private let notifyGuest: any EventSending
@@ -95,7 +95,22 @@ struct ConsolePump: Sendable {
         status.clientCount = 0
     }
 
+    /// Takes the last bytes of a ring whose guest is gone and goes on with another.
+    mutating func replaceRing(_ ring: SharedPage) {
+        keepOutput()
+        output = ByteRing(ring, .consoleOutput)
+        input = ByteRing(ring, .consoleInput)
+        isBroken = false
+    }
+
     // MARK: - output
+
+    /// A ring holds less than the history, so this is one read; a broken one has nothing to give.
+    private mutating func keepOutput() {
+        var bytes: [UInt8] = []
+        do { try output.read(into: &bytes) } catch { return }
+        record(bytes, monotonicMilliseconds())
+    }
 
     private var readableByteCount: Int {
         do { return try output.readableByteCount() } catch { return 0 }
@@ -118,11 +133,15 @@ struct ConsolePump: Sendable {
             isBroken = true
         }
         guard !bytes.isEmpty else { return false }
+        record(bytes, now)
+        return true
+    }
+
+    private mutating func record(_ bytes: [UInt8], _ now: Int64) {
         for index in clients.indices where clients[index].position == history.end { clients[index].lastProgress = now }
         writeLog(bytes)
         history.append(bytes)
         status.outputByteCount += Int64(bytes.count)
-        return true
     }
 
     private mutating func markStalled(_ now: Int64) {

@@ -92,6 +92,16 @@ public enum EngineChoice: String, Codable, CaseIterable, Sendable {
     /// The fastest one this machine and this version offer.
     case auto
     case interpreter
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let word = try container.decode(String.self)
+        guard let choice = Self(rawValue: word) else {
+            let known = Self.allCases.map(\.rawValue).joined(separator: ", ")
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "there is no engine \"\(word)\"; there are \(known)")
+        }
+        self = choice
+    }
 }
 
 /// `timer_mode=`: what happens to timer ticks a guest missed. Raw values are Xen's (`HVMPTM_*`).

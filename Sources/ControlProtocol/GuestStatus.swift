@@ -12,10 +12,16 @@ public struct GuestStatus: Codable, Equatable, Sendable {
     /// Wall time since the guest was first unpaused; 0 before.
     public var uptimeNanoseconds: UInt64
     public var processID: Int32
+    /// Guest instructions retired by all vCPUs since the guest was created, restarts included. A vCPU counts when it leaves
+    /// its engine, so the number lags behind while a guest computes without a pause. Nil where the process does not count.
+    public var instructionCount: UInt64?
+    /// The host's `CLOCK_MONOTONIC` when the first vCPU entered its engine for the first time; nil before.
+    public var startedNanoseconds: UInt64?
 
     public init(
         domainID: UInt16, name: String, uuid: String, state: GuestState, vcpuTimesNanoseconds: [UInt64], onlineVCPUs: Int,
-        currentMemoryKiB: UInt64, maxMemoryKiB: UInt64, uptimeNanoseconds: UInt64, processID: Int32
+        currentMemoryKiB: UInt64, maxMemoryKiB: UInt64, uptimeNanoseconds: UInt64, processID: Int32,
+        instructionCount: UInt64? = nil, startedNanoseconds: UInt64? = nil
     ) {
         self.domainID = domainID
         self.name = name
@@ -27,6 +33,8 @@ public struct GuestStatus: Codable, Equatable, Sendable {
         self.maxMemoryKiB = maxMemoryKiB
         self.uptimeNanoseconds = uptimeNanoseconds
         self.processID = processID
+        self.instructionCount = instructionCount
+        self.startedNanoseconds = startedNanoseconds
     }
 }
 

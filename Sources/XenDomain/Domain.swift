@@ -30,6 +30,7 @@ public final class Domain: @unchecked Sendable {
     let pollerCount = Atomic<Int>(0)
     let announcedDeadline = Atomic<UInt64>(.max)
     private let shutdownCode = Atomic<Int>(-1)
+    private let tripleFaulted = Atomic<Bool>(false)
     private let pauseCount = Atomic<Int>(0)
     private let latched32Bit = Atomic<Bool>(false)
     let runstateUpdateFlag = Atomic<Bool>(false)
@@ -116,8 +117,12 @@ public final class Domain: @unchecked Sendable {
         host.shutdown(ShutdownReason(rawValue: code))
     }
 
+    /// Whether the domain stopped because of a triple fault.
+    public var hasTripleFaulted: Bool { tripleFaulted.load(ordering: .acquiring) }
+
     /// The guest's processor gave up: a triple fault ends the domain with the reason the toolstack chose, else a reboot.
     public func tripleFault() {
+        tripleFaulted.store(true, ordering: .releasing)
         let chosen = parameter(HVMParameter.tripleFaultReason)
         shutdown(chosen == 0 ? .reboot : ShutdownReason(rawValue: UInt8(truncatingIfNeeded: chosen)))
     }

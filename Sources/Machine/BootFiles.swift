@@ -1,0 +1,43 @@
+import ControlProtocol
+import DomainBuilder
+import KernelImage
+
+/// Reads a guest's kernel and ramdisk and builds what its memory holds at the start.
+enum BootFiles {
+    /// Far beyond any kernel; keeps a wrong path from filling the host's memory.
+    private static let largestKernel = 1 << 30
+
+    /// - Throws: an error that names the file at fault.
+    static func image(for description: GuestDescription) throws(OperatorError) -> BootImage {
+        var request = BuildRequest(
+            kernel: try kernel(description.kernelPath), memoryKiB: description.memoryKiB, maximumMemoryKiB: description.maxMemoryKiB,
+            onlineVCPUs: description.vcpus, maximumVCPUs: description.maxVCPUs)
+        if let path = description.ramdiskPath {
+            request.ramdisk = try HostFile.read(
+                key: "ramdisk", path: path, limit: Int(clamping: description.memoryKiB) * 1024,
+                limitReason: "it does not fit the guest's memory of \(description.memoryKiB / 1024) MiB")
+        }
+        if !description.commandLine.isEmpty { request.commandLine = Array(description.commandLine.utf8) }
+        do {
+            return try DomainBuilder.build(request)
+        } catch {
+            throw OperatorError(error.cause, remedy: error.remedy, code: .creationFailed)
+        }
+    }
+
+    private static func kernel(_ path: String) throws(OperatorError) -> KernelImage {
+        let bytes = try HostFile.read(key: "kernel", path: path, limit: largestKernel, limitReason: "no kernel is that large")
+        let kernel: KernelImage
+        do {
+            kernel = try KernelImage.parse(bytes, fileName: path)
+        } catch {
+            throw OperatorError(error.headline, remedy: error.remedy, code: .invalid)
+        }
+        let verdict = PVHVerdict(kernel)
+        guard verdict.canBoot else {
+            throw OperatorError(
+                "\(path): this kernel cannot boot as a PVH guest: \(verdict.reason)", remedy: verdict.remedy ?? "", code: .invalid)
+        }
+        return kernel
+    }
+}

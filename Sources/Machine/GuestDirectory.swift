@@ -1,0 +1,64 @@
+public import ControlProtocol
+import Glibc
+
+/// The runtime directory of one guest.
+public struct GuestDirectory: Sendable {
+    static let storeSocketName = "xenstored.sock"
+    private static let configurationName = "config.json"
+
+    public let path: String
+
+    public init(_ path: String) { self.path = path }
+
+    func path(of name: String) -> String { "\(path)/\(name)" }
+
+    /// Reads the description the creator left.
+    ///
+    /// - Throws: an error that names the file.
+    public func readDescription() throws(OperatorError) -> GuestDescription {
+        let file = path(of: GuestDescription.fileName)
+        let bytes = try HostFile.read(
+            key: "guest", path: file, limit: Frame.maximumByteCount, limitReason: "a guest's description is shorter")
+        do {
+            return try GuestDescription(json: bytes)
+        } catch {
+            throw OperatorError(
+                "\(file): \(error.sentence)", remedy: "martlet and martlet-guest must be of the same version", code: .creationFailed)
+        }
+    }
+
+    /// Removes what belongs to a guest and the directory; the lock last, because it keeps others away.
+    ///
+    /// Whatever else somebody put there stays, and the directory with it.
+    public func remove() {
+        let names = [
+            GuestDescription.fileName, Self.configurationName, UnixSocket.controlName, UnixSocket.consoleName, Self.storeSocketName,
+            GuestLock.fileName,
+        ]
+        for name in names { unsafe unlink(path(of: name)) }
+        unsafe rmdir(path)
+    }
+}
+
+/// A path for sockets in a directory that may be too long for a socket's address.
+///
+/// An address holds 107 bytes. Longer paths go through the descriptor of the directory, as `/proc/self/fd/N`.
+final class SocketDirectory: Sendable {
+    private let prefix: String
+    private let handle: FileDescriptor?
+
+    /// - Throws: ``SystemError`` when the directory cannot be opened.
+    init(_ directory: String, longestName: Int) throws(SystemError) {
+        guard directory.utf8.count + 1 + longestName > 107 else {
+            prefix = directory
+            handle = nil
+            return
+        }
+        let number = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard number >= 0 else { throw SystemError("open", directory, errno: errno) }
+        handle = FileDescriptor(owning: number)
+        prefix = "/proc/self/fd/\(number)"
+    }
+
+    func path(of name: String) -> String { "\(prefix)/\(name)" }
+}

@@ -1,0 +1,48 @@
+import ControlProtocol
+import Glibc
+import HostIO
+
+/// Whole files of the host.
+enum HostFile {
+    /// Reads a regular file.
+    ///
+    /// - Parameters:
+    ///   - key: the configuration's word for the file, for messages.
+    ///   - limit: the most bytes it may have.
+    ///   - limitReason: why it may not have more.
+    /// - Throws: an error that names key and path.
+    static func read(key: String, path: String, limit: Int, limitReason: String) throws(OperatorError) -> [UInt8] {
+        let subject = "\(key)=\"\(path)\""
+        let remedy = "check the path in \(key)="
+        let number = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard number >= 0 else {
+            throw OperatorError("\(subject): \(SystemError.text(errno))", remedy: remedy, code: .creationFailed)
+        }
+        let file = Descriptor(number)
+        var status = stat()
+        guard unsafe fstat(number, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw OperatorError("\(subject): not a regular file", remedy: remedy, code: .creationFailed)
+        }
+        guard status.st_size <= limit else {
+            throw OperatorError("\(subject): the file has \(status.st_size) bytes; \(limitReason)", remedy: remedy, code: .creationFailed)
+        }
+        return try readAll(file, Int(status.st_size), subject)
+    }
+
+    private static func readAll(_ file: Descriptor, _ byteCount: Int, _ subject: String) throws(OperatorError) -> [UInt8] {
+        var failure: Int32 = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initialized in
+            while initialized < byteCount {
+                let count = unsafe Glibc.read(file.rawValue, buffer.baseAddress! + initialized, byteCount - initialized)
+                if count < 0 && errno == EINTR { continue }
+                if count < 0 { failure = errno }
+                if count <= 0 { break }
+                initialized += count
+            }
+        }
+        guard failure == 0 else {
+            throw OperatorError("\(subject): \(SystemError.text(failure))", code: .creationFailed)
+        }
+        return bytes
+    }
+}

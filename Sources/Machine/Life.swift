@@ -1,0 +1,206 @@
+import ControlProtocol
+import DomainBuilder
+import Glibc
+import GuestMemory
+import HostIO
+import PVRing
+import VirtualCPU
+import X86
+import XenABI
+import XenDomain
+import XenStore
+import XenStoreServer
+
+/// One life of a guest, from building to shutdown: memory, domain, engines, threads and xenstore. A restart is a new life.
+///
+/// Its owner calls it from one thread.
+final class Life {
+    let memory: GuestMemory
+    let domain: Domain
+    let host: GuestHost
+    let store: XenStoreServer
+    private let description: GuestDescription
+    private let threads: [VCPUThread]
+    private let log: GuestLog
+    private let console: ConsoleLine
+
+    /// What every life of a guest shares.
+    struct Surroundings {
+        var description: GuestDescription
+        var directory: GuestDirectory
+        var sockets: SocketDirectory
+        var log: GuestLog
+        /// Signalled when the domain has stopped.
+        var wakeUp: WakeUp
+        var console: ConsoleLine
+        var firstRun: FirstRun
+        var makeEngine: EngineFactory
+    }
+
+    /// Builds the guest, paused, with all its threads asleep.
+    ///
+    /// - Throws: an error for the operator; nothing runs then and no socket stays behind.
+    init(_ around: Surroundings) throws(OperatorError) {
+        description = around.description
+        log = around.log
+        console = around.console
+        var image = try BootFiles.image(for: description)
+        let configuration = try DomainConfiguration(description, image: image)
+        memory = try GuestMemory.reserve(pageCount: configuration.poolPageCount)
+        try memory.fill(from: image)
+        // The chunks share storage with kernel and ramdisk.
+        image.chunks = []
+        let clock = GuestClock(showsLocalTime: description.localtime, offsetSeconds: description.rtcTimeOffsetSeconds)
+        let host = GuestHost(clock: clock, vcpuCount: configuration.vcpuCount, log: log, wakeUp: around.wakeUp)
+        self.host = host
+        domain = try Self.makeDomain(configuration, memory, host)
+        domain.pause()
+        threads = Self.makeThreads(domain, entry: image.entryState, around)
+        store = try Self.makeStore(around, domain, memory, image)
+        do throws(OperatorError) {
+            try connect(image, around.sockets)
+            try start()
+        } catch {
+            halt()
+            close()
+            throw error
+        }
+    }
+
+    // MARK: - building
+
+    private static func makeDomain(
+        _ configuration: DomainConfiguration, _ memory: GuestMemory, _ host: GuestHost
+    ) throws(OperatorError) -> Domain {
+        do {
+            return try Domain(configuration, memory: memory, host: host)
+        } catch {
+            let why = if case .outOfRange(let name) = error { "\(name) is out of range" } else { "\(error)" }
+            throw OperatorError("the domain cannot be created: \(why)", code: .invalid)
+        }
+    }
+
+    private static func makeThreads(_ domain: Domain, entry: RegisterState, _ around: Surroundings) -> [VCPUThread] {
+        let parkings = (domain.host as? GuestHost)?.parkings ?? []
+        return zip(domain.vcpus, parkings).map { vcpu, parking in
+            let engine = around.makeEngine(vcpu.index, domain.memory, vcpu)
+            vcpu.attach(engine)
+            if vcpu.index == 0 { engine.registerState = entry }
+            return VCPUThread(vcpu: vcpu, engine: engine, parking: parking, firstRun: around.firstRun)
+        }
+    }
+
+    private static func makeStore(
+        _ around: Surroundings, _ domain: Domain, _ memory: GuestMemory, _ image: BootImage
+    ) throws(OperatorError) -> XenStoreServer {
+        let description = around.description
+        var store = Store.forHost(server: "martlet-guest")
+        do {
+            try DomainTree(
+                domain: description.domainID, uuid: description.uuid, name: description.name, maximumMemory: description.maxMemoryKiB,
+                targetMemory: description.memoryKiB, maximumVCPUs: description.maxVCPUs, onlineVCPUs: description.vcpus,
+                storePort: domain.storePort, storeFrame: image.xenstoreGFN, consolePort: domain.consolePort,
+                consoleFrame: image.consoleGFN, consoleTerminal: around.directory.path(of: UnixSocket.consoleName),
+                startTime: startTime()
+            ).create(in: &store)
+        } catch {
+            throw OperatorError("the guest's xenstore cannot be set up: \(error)", code: .creationFailed)
+        }
+        do {
+            let ring = try SharedPage(memory, GuestFrameNumber(image.xenstoreGFN))
+            return try XenStoreServer(
+                store: store, domain: description.domainID, ring: ring,
+                socketPath: around.sockets.path(of: GuestDirectory.storeSocketName),
+                notifyGuest: EventSender { [weak domain] in domain?.notify(domain?.storePort ?? 0) })
+        } catch {
+            throw OperatorError(
+                "the socket \(around.directory.path(of: GuestDirectory.storeSocketName)) cannot be opened: \(error)",
+                remedy: "set MARTLET_RUNTIME_DIR to a directory this user may write to", code: .creationFailed)
+        }
+    }
+
+    /// Seconds since 1970 with two decimals, as xl writes it.
+    private static func startTime() -> String {
+        let hundredths = HostClock.read(CLOCK_REALTIME) / 10_000_000
+        let fraction = hundredths % 100
+        return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)"
+    }
+
+    /// Connects the backends to the guest's ports, which are silent from the start: the rings are looked at once.
+    private func connect(_ image: BootImage, _ sockets: SocketDirectory) throws(OperatorError) {
+        let (store, console) = (store, console)
+        bind(domain.storePort) { store.guestNotified() }
+        bind(domain.consolePort) { console.guestNotified() }
+        store.guestNotified()
+        do {
+            try console.connect(try SharedPage(memory, GuestFrameNumber(image.consoleGFN)), to: domain)
+        } catch {
+            throw OperatorError(
+                "the guest's console cannot be opened: \(error)", remedy: "the directories of console log and sockets must be writable",
+                code: .creationFailed)
+        }
+        console.guestNotified()
+    }
+
+    private func start() throws(OperatorError) {
+        do throws(HostError) {
+            try store.start()
+            try host.timer.start(domain)
+            let (domain, log) = (domain, log)
+            for thread in threads { try thread.start { Self.dump($0, of: thread.vcpu.index, domain, log) } }
+        } catch {
+            throw OperatorError("the guest's threads cannot be started: \(error)", remedy: "raise ulimit -u", code: .creationFailed)
+        }
+    }
+
+    private func bind(_ port: UInt32, _ handler: @escaping @Sendable () -> Void) {
+        do { try domain.bindHost(port, handler: handler) } catch { preconditionFailure("a new domain's port is the control domain's") }
+    }
+
+    // MARK: - running
+
+    /// Keeps the vCPUs from running, and waits until none does.
+    func pause() {
+        domain.pause()
+        for parking in host.parkings { parking.waitUntilParked() }
+    }
+
+    func unpause() { domain.unpause() }
+
+    /// Writes the word the guest is asked to shut down with.
+    ///
+    /// - Throws: ``StoreError``; nothing is written then.
+    func requestShutdown(_ mode: ShutdownMode) throws(StoreError) {
+        let path = "/local/domain/\(description.domainID)/control/shutdown"
+        try store.perform { (store) throws(StoreError) in try store.setText(mode.rawValue, at: path) }
+    }
+
+    /// Stops the domain if it has not stopped, ends the threads that execute it, and cuts its backends off. Memory and xenstore stay.
+    func halt() {
+        domain.shutdown(.powerOff)
+        for thread in threads { thread.join() }
+        host.timer.stop()
+        host.hypervisorLog.flush(now: host.now())
+        console.disconnect()
+        domain.unbindHost(domain.storePort)
+        domain.unbindHost(domain.consolePort)
+        domain.detach()
+    }
+
+    /// Ends the xenstore, after ``halt()``.
+    func close() { store.stop() }
+
+    private static func dump(_ state: RegisterState, of vcpu: Int, _ domain: Domain, _ log: GuestLog) {
+        guard domain.shutdownReason == .crash || domain.hasTripleFaulted, domain.vcpus[vcpu].isOnline else { return }
+        for line in RegisterDump.lines(state, vcpu: vcpu) { log.write(line) }
+    }
+
+    // MARK: - what it does
+
+    var isExecuting: Bool { threads.contains { $0.isExecuting } }
+    /// Every vCPU that is online waits for an event.
+    var isBlocked: Bool { threads.allSatisfy { !$0.vcpu.isOnline || $0.isBlocked } }
+    var instructionCount: UInt64 { threads.reduce(0) { $0 &+ $1.instructionCount } }
+    var vcpuTimes: [UInt64] { threads.map(\.timeNanoseconds) }
+    var onlineVCPUs: Int { domain.vcpus.count { $0.isOnline } }
+}
