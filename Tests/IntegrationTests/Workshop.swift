@@ -59,11 +59,19 @@ final class Workshop {
         unsafe posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0)
         unsafe posix_spawn_file_actions_addopen(&actions, 1, stem + ".out", O_WRONLY | O_CREAT, 0o600)
         unsafe posix_spawn_file_actions_addopen(&actions, 2, stem + ".err", O_WRONLY | O_CREAT, 0o600)
+        // The test's own thread may have all signals blocked.
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var noSignals = sigset_t()
+        unsafe sigemptyset(&noSignals)
+        unsafe posix_spawnattr_setsigmask(&attributes, &noSignals)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let words = unsafe (["martlet"] + arguments).map { unsafe strdup($0) } + [nil]
         let environment = unsafe variables.map { unsafe strdup("\($0)=\($1)") } + [nil]
         defer { for unsafe pointer in unsafe words + environment { unsafe free(pointer) } }
         var processID: Int32 = 0
-        let result = unsafe posix_spawn(&processID, Installation.martlet, &actions, nil, words, environment)
+        let result = unsafe posix_spawn(&processID, Installation.martlet, &actions, &attributes, words, environment)
         try #require(result == 0, "\(Installation.martlet) cannot be started: error \(result)")
         return Session(processID: processID, stem: stem)
     }
