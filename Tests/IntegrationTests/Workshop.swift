@@ -49,23 +49,31 @@ final class Workshop {
     }
 
     /// Starts `martlet`; standard input comes from a file, output and errors go to files.
+    ///
+    /// Foundation's Process will not do: it takes a program to run as long as any process it started does.
     func start(_ arguments: [String], input: String = "/dev/null") throws -> Session {
         let stem = "\(path)/run-\(UInt32.random(in: 0 ... .max))"
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: Installation.martlet)
-        process.arguments = arguments
-        process.environment = variables
-        let inputFile: FileHandle = try #require(FileHandle(forReadingAtPath: input))
-        process.standardInput = inputFile
-        process.standardOutput = try Self.output(stem + ".out")
-        process.standardError = try Self.output(stem + ".err")
-        try process.run()
-        return Session(process: process, stem: stem)
-    }
-
-    private static func output(_ path: String) throws -> FileHandle {
-        try Data().write(to: URL(fileURLWithPath: path))
-        return try #require(FileHandle(forWritingAtPath: path))
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0)
+        unsafe posix_spawn_file_actions_addopen(&actions, 1, stem + ".out", O_WRONLY | O_CREAT, 0o600)
+        unsafe posix_spawn_file_actions_addopen(&actions, 2, stem + ".err", O_WRONLY | O_CREAT, 0o600)
+        // The test's own thread may have all signals blocked.
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var noSignals = sigset_t()
+        unsafe sigemptyset(&noSignals)
+        unsafe posix_spawnattr_setsigmask(&attributes, &noSignals)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        let words = unsafe (["martlet"] + arguments).map { unsafe strdup($0) } + [nil]
+        let environment = unsafe variables.map { unsafe strdup("\($0)=\($1)") } + [nil]
+        defer { for unsafe pointer in unsafe words + environment { unsafe free(pointer) } }
+        var processID: Int32 = 0
+        let result = unsafe posix_spawn(&processID, Installation.martlet, &actions, &attributes, words, environment)
+        try #require(result == 0, "\(Installation.martlet) cannot be started: error \(result)")
+        return Session(processID: processID, stem: stem)
     }
 
     /// Guest processes of this test: their command lines name the runtime directory.
@@ -104,40 +112,56 @@ struct Run {
 
 /// A `martlet` that runs.
 final class Session {
-    private let process: Process
+    private let processID: Int32
     private let stem: String
+    /// What waitpid said at the end; nil while it runs.
+    private var status: Int32?
 
-    init(process: Process, stem: String) {
-        self.process = process
+    init(processID: Int32, stem: String) {
+        self.processID = processID
         self.stem = stem
     }
 
-    deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+    deinit {
+        guard isRunning else { return }
+        kill(processID, SIGKILL)
+        waitpid(processID, nil, 0)
+    }
 
     var output: String { Self.text(stem + ".out") }
+
+    private var isRunning: Bool {
+        if status != nil { return false }
+        var word: Int32 = 0
+        if unsafe waitpid(processID, &word, WNOHANG) == processID { status = word }
+        return status == nil
+    }
 
     /// Waits until the output contains a text.
     func wait(for text: String, seconds: Int = 400) -> Bool {
         for _ in 0..<seconds * 10 {
             if output.contains(text) { return true }
-            if !process.isRunning { break }
+            if !isRunning { break }
             usleep(100_000)
         }
         return output.contains(text)
     }
 
     /// Ends the program from outside, as a closed terminal would.
-    func hangUp() { kill(process.processIdentifier, SIGHUP) }
+    func hangUp() { kill(processID, SIGHUP) }
 
     func finish(seconds: Int) throws -> Run {
-        for _ in 0..<seconds * 20 where process.isRunning { usleep(50_000) }
-        if process.isRunning {
+        for _ in 0..<seconds * 20 where isRunning { usleep(50_000) }
+        if isRunning {
             Issue.record("martlet did not end within \(seconds) seconds; its output ends:\n\(output.suffix(2000))")
-            kill(process.processIdentifier, SIGKILL)
+            kill(processID, SIGKILL)
+            var word: Int32 = 0
+            unsafe waitpid(processID, &word, 0)
+            status = word
         }
-        process.waitUntilExit()
-        let code = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
-        return Run(code: code, output: output, errors: Self.text(stem + ".err"))
+        let word = status ?? 0
+        let signal = word & 0x7f
+        return Run(code: signal == 0 ? word >> 8 & 0xff : 128 + signal, output: output, errors: Self.text(stem + ".err"))
     }
 
     private static func text(_ path: String) -> String {
