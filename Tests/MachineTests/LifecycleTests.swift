@@ -4,6 +4,7 @@ import HostIO
 import Machine
 import Synchronization
 import Testing
+import VirtualCPU
 
 @Suite("Lifecycle of a guest") struct LifecycleTests {
     @Test("A new guest is paused and executes nothing before it is unpaused")
@@ -108,7 +109,7 @@ import Testing
     func failingRestart() throws {
         let guest = try TestGuest()
         let running = try guest.start { $0.shutDown(1) }
-        unlink(guest.description.kernelPath)
+        unsafe unlink(guest.description.kernelPath)
         #expect(try running.ask(.unpause) == .ok)
         guard case .failed(let message) = running.join() else {
             Issue.record("the guest did not fail")
@@ -223,7 +224,7 @@ import Testing
         var many: [Descriptor] = []
         for _ in 0..<100 { many.append(Descriptor(try UnixSocket.connect(directory: guest.directory, name: UnixSocket.controlName).release())) }
         many = []
-        #expect(try eventually { (try? running.ask(.hello)) == .hello(domainID: 7, name: "tiny") })
+        #expect(eventually { (try? running.ask(.hello)) == .hello(domainID: 7, name: "tiny") })
         #expect(try running.ask(.destroy) == .ok)
         #expect(running.join() == .destroyed)
     }

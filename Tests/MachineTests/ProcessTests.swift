@@ -5,9 +5,10 @@ import TestSupport
 import Testing
 
 /// A `martlet-guest` process as `martlet create` starts it.
-struct GuestChild {
+final class GuestChild {
     let processID: Int32
     let report: Descriptor
+    private var hasEnded = false
 
     init(_ guest: TestGuest, description: [UInt8]? = nil, isOrphan: Bool = false) throws {
         _ = try guest.scratch.write("guest/guest.json", description ?? guest.description.json())
@@ -27,6 +28,8 @@ struct GuestChild {
         unsafe posix_spawn_file_actions_addopen(&actions, 2, "\(guest.scratch.path)/errors", O_WRONLY | O_CREAT, 0o600)
         unsafe posix_spawn_file_actions_adddup2(&actions, sources[0], StartupReport.fileDescriptor)
         unsafe posix_spawn_file_actions_adddup2(&actions, sources[1], GuestLock.inheritedDescriptor)
+        // A child keeps nothing of what the test runner inherited, such as locks.
+        for number in 5..<Int32(64) { _ = fcntl(number, F_SETFD, FD_CLOEXEC) }
         let executable = Scratch.product("martlet-guest")
         let arguments = unsafe [strdup(executable), strdup(guest.directory), nil]
         defer { for unsafe pointer in unsafe arguments { unsafe free(pointer) } }
@@ -35,6 +38,13 @@ struct GuestChild {
         for number in sources { close(number) }
         try #require(result == 0)
         processID = child
+    }
+
+    /// A test that fails leaves no process.
+    deinit {
+        guard !hasEnded else { return }
+        kill(processID, SIGKILL)
+        _ = wait()
     }
 
     func readReport() throws -> StartupReport {
@@ -48,6 +58,7 @@ struct GuestChild {
     func wait() -> Int32 {
         var status: Int32 = 0
         while unsafe waitpid(processID, &status, 0) < 0, errno == EINTR {}
+        hasEnded = true
         return status & 0x7f == 0 ? status >> 8 & 0xff : -(status & 0x7f)
     }
 }

@@ -3,6 +3,7 @@ import Glibc
 import Machine
 import TestSupport
 import Testing
+import VirtualCPU
 
 @Suite("Guests that cannot be built") struct RefusalTests {
     struct Case: Sendable, CustomTestStringConvertible {
@@ -28,7 +29,7 @@ import Testing
             testDescription: "a ramdisk larger than the guest", ramdisk: [UInt8](repeating: 0, count: (8 << 20) + 1),
             causes: ["ramdisk=", "8388609 bytes", "does not fit"], code: .creationFailed),
         Case(
-            testDescription: "too little memory for the kernel", kernel: ELFWriter.pvhKernel(memorySize: 16 << 20).bytes(), causes: ["kernel", "MiB"],
+            testDescription: "too little memory for the kernel", kernel: ELFWriter.pvhKernel(memorySize: 16 << 20).bytes(), causes: ["kernel", "memory is 8192 KiB"],
             code: .creationFailed),
         Case(testDescription: "more memory than the host has", change: { $0.memoryKiB = 1 << 40; $0.maxMemoryKiB = 1 << 40 }, causes: ["memory=", "this machine"], code: .noMemory),
         Case(testDescription: "more memory than a guest can have", change: { $0.maxMemoryKiB = 1 << 40 }, causes: ["maxmem=", "at most"], code: .noMemory),
@@ -40,7 +41,7 @@ import Testing
     @Test("The error names the thing at fault, and no socket stays behind", arguments: cases)
     func refused(_ refusal: Case) throws {
         var guest = try TestGuest()
-        if let kernel = refusal.kernel { _ = try guest.scratch.write("kernel", kernel) } else { unlink(guest.description.kernelPath) }
+        if let kernel = refusal.kernel { _ = try guest.scratch.write("kernel", kernel) } else { unsafe unlink(guest.description.kernelPath) }
         if let ramdisk = refusal.ramdisk { guest.description.ramdiskPath = try guest.scratch.write("ramdisk", ramdisk) }
         refusal.change(&guest.description)
         let error = #expect(throws: OperatorError.self) { try guest.start { _ in .halted } }
