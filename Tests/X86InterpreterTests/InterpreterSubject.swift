@@ -82,8 +82,8 @@ final class InterpreterSubject {
         let core = interpreter.core
         core.shared.blocks.dropBlocks(in: codeFrame, memory: memory)
         // UD2 behind the program: its end is where that is refused.
-        copy(program + [0x0f, 0x0b], to: unsafe code)
-        copy(bytes, to: unsafe data)
+        unsafe copy(program + [0x0f, 0x0b], to: code)
+        unsafe copy(bytes, to: data)
         load(state, core)
         let fault = runToFault(core)
         store(&state, core)
