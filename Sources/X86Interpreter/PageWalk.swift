@@ -35,7 +35,7 @@ extension Core {
     private static let large: UInt64 = 0x80
     private static let global: UInt64 = 0x100
     private static let noExecute: UInt64 = 1 << 63
-    private static let addressMask: UInt64 = (1 << UInt64(GuestMemory.physicalAddressBits)) - 1 & ~0xfff
+    private static let addressMask: UInt64 = ((1 << UInt64(GuestMemory.physicalAddressBits)) - 1) & ~0xfff
     /// Physical address bits that must be zero in 64-bit entries.
     private static let reservedAddress: UInt64 = 0x000f_ffff_ffff_f000 & ~addressMask
 
