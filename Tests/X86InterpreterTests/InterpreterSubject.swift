@@ -6,118 +6,141 @@ import X86
 
 @testable import X86Interpreter
 
-/// The interpreter as an engine of the differential tests: a vCPU at CPL 3 with flat segments and four-level paging, where
-/// nothing but the code page and the two data pages of ``HostCPU`` is mapped.
+/// The interpreter as the subject of differential tests: programs run at CPL 3 with nothing but their code and data mapped,
+/// where ``HostCPU`` has them. Exceptions are taken from the core before anybody delivers them.
+@safe
 final class InterpreterSubject {
     private static let tables: UInt64 = 0x1000
-    private static let codePage: UInt64 = 0x5000
-    private static let dataPage: UInt64 = 0x6000
+    private static let codePage = GuestPhysicalAddress(0x1_0000)
+    private static let dataPages = GuestPhysicalAddress(0x2_0000)
+    /// A program that has not ended after so many blocks is broken.
+    private static let mostResumes = 100_000
 
     private let memory: GuestMemory
-    private let cpu: Interpreter
-    private var core: Core { cpu.core }
-    /// Control bits that differ from what user programs find: set in CR0, clear in CR4.
-    var extraCR0: UInt64 = 0
-    var clearedCR4: UInt64 = 0
+    private let environment = SilentEnvironment()
+    private let interpreter: Interpreter
+    private let mode: HostCPU.Mode
+    private let codeFrame: FrameIndex
+    private let code: UnsafeMutableRawPointer
+    private let data: UnsafeMutableRawPointer
 
-    init() throws {
-        memory = try GuestMemory(poolPageCount: 16)
-        try memory.populate(GuestFrameNumber(0), count: 8)
-        cpu = Interpreter(index: 0, memory: memory, environment: SilentEnvironment())
-        try mapPages()
-    }
-
-    /// An engine for `Differential`.
+    /// Both modes of one engine, to be handed to ``Differential``.
     static func engine() throws -> Differential.Engine {
-        let subject = try InterpreterSubject()
-        return { program, state, memory in subject.run(program, &state, &memory) }
-    }
-
-    /// One table of each level: the code at linear 0x1001_0000, the data at 0x1002_0000, all of it user's and writable.
-    private func mapPages() throws {
-        precondition(HostCPU.codeAddress == 0x1001_0000 && HostCPU.dataAddress == 0x1002_0000, "the tables map these addresses")
-        let flags: UInt64 = 7
-        let entries: [(table: UInt64, index: UInt64, target: UInt64)] = [
-            (0, 0, Self.tables + 0x1000), (1, 0, Self.tables + 0x2000), (2, 0x80, Self.tables + 0x3000),
-            (3, 0x10, Self.codePage), (3, 0x20, Self.dataPage), (3, 0x21, Self.dataPage + 0x1000),
-        ]
-        for entry in entries {
-            try memory.store(GuestPhysicalAddress(Self.tables + entry.table * 0x1000 + entry.index * 8), entry.target | flags)
+        let wide = try InterpreterSubject(.bits64)
+        let narrow = try InterpreterSubject(.bits32)
+        return { program, state, memory in
+            (program.mode == .bits64 ? wide : narrow).run(program.code, &state, &memory)
         }
     }
 
-    // MARK: - running
-
-    /// Runs a program to its end, where UD2 stands, or to its first exception.
-    func run(_ program: InstructionCase, _ state: inout MachineState, _ data: inout [UInt8]) -> Outcome {
-        do {
-            try memory.write(GuestPhysicalAddress(Self.codePage), bytes: program.code + [0x0f, 0x0b])
-            try memory.write(GuestPhysicalAddress(Self.dataPage), bytes: data)
-            forgetCode()
-            load(state, program.mode)
-            let fault = firstFault()
-            save(&state)
-            state.rip = fault.kind == .trap ? core.s.nextRIP : core.s.rip
-            data = try memory.bytes(GuestPhysicalAddress(Self.dataPage), count: data.count)
-            if state.rip == HostCPU.codeAddress + UInt64(program.code.count) && fault == .invalidOpcode { return .finished }
-            return .exception(vector: fault.vector, errorCode: fault.hasErrorCode ? fault.errorCode : 0)
-        } catch {
-            preconditionFailure("the subject's memory is smaller than the test's: \(error)")
+    init(_ mode: HostCPU.Mode) throws {
+        self.mode = mode
+        memory = try GuestMemory(poolPageCount: 64)
+        try memory.populate(GuestFrameNumber(0), count: 48)
+        try Self.writeTables(memory)
+        interpreter = Interpreter(index: 0, memory: memory, environment: environment)
+        guard let code = memory.lookup(Self.codePage.frame), let data = memory.lookup(Self.dataPages.frame) else {
+            preconditionFailure("pages that were populated are there")
         }
+        codeFrame = code.frame
+        unsafe self.code = memory.unsafePointer(code.frame)
+        // Frames populated in one call of a fresh pool follow each other.
+        unsafe self.data = memory.unsafePointer(data.frame)
+        interpreter.registerState = Self.registers(mode)
     }
 
-    private func firstFault() -> GuestFault {
-        while true {
-            do throws(GuestFault) { try core.runBlocks() } catch { return error }
+    /// Four levels that map the code page and the two data pages for user mode, at the oracle's addresses.
+    private static func writeTables(_ memory: GuestMemory) throws {
+        let user: UInt64 = 0x67
+        try memory.store(GuestPhysicalAddress(tables), tables + 0x1000 | user)
+        try memory.store(GuestPhysicalAddress(tables + 0x1000), tables + 0x2000 | user)
+        try memory.store(GuestPhysicalAddress(tables + 0x2000 + (HostCPU.codeAddress >> 21) * 8), tables + 0x3000 | user)
+        func map(_ address: UInt64, _ physical: GuestPhysicalAddress) throws {
+            try memory.store(GuestPhysicalAddress(tables + 0x3000 + (address >> 12 & 511) * 8), physical.rawValue | user)
         }
+        try map(HostCPU.codeAddress, codePage)
+        try map(HostCPU.dataAddress, dataPages)
+        try map(HostCPU.dataAddress + 4096, dataPages + 4096)
     }
 
-    /// The code was replaced behind the interpreter's back, between two runs.
-    private func forgetCode() {
-        if let (frame, _) = memory.lookup(GuestFrameNumber(Self.codePage >> 12)) {
-            cpu.context.blocks.dropBlocks(in: frame, memory: memory)
-        }
-        cpu.context.requests.withLock { $0 = InterpreterContext.Requests() }
-        cpu.context.attention.store(0, ordering: .relaxed)
+    private static func registers(_ mode: HostCPU.Mode) -> RegisterState {
+        var state = RegisterState()
+        let data = Segment(selector: 0x2b, base: 0, limit: 0xffff_ffff, attributes: 0xcf3)
+        state.segments = Array(repeating: data, count: 6)
+        state[.cs] = Segment(
+            selector: mode == .bits64 ? 0x33 : 0x23, base: 0, limit: 0xffff_ffff, attributes: mode == .bits64 ? 0xafb : 0xcfb)
+        state.cr0 = CR0.protection | CR0.extensionType | CR0.numericError | CR0.writeProtect | CR0.paging
+        state.cr3 = tables
+        state.cr4 = CR4.physicalAddressExtension | CR4.osFXSR | CR4.osXMMExceptions
+        state.efer = EFER.longModeEnable | EFER.longModeActive | EFER.noExecute
+        state.rflags = RFLAGS.fixed | RFLAGS.interrupt
+        return state
     }
 
-    // MARK: - state
+    /// Runs a program and leaves what it made of the registers and the data in the arguments.
+    func run(_ program: [UInt8], _ state: inout MachineState, _ bytes: inout [UInt8]) -> Outcome {
+        let core = interpreter.core
+        core.shared.blocks.dropBlocks(in: codeFrame, memory: memory)
+        // UD2 behind the program: its end is where that is refused.
+        unsafe copy(program + [0x0f, 0x0b], to: code)
+        unsafe copy(bytes, to: data)
+        load(state, core)
+        let fault = runToFault(core)
+        store(&state, core)
+        bytes = unsafe [UInt8](UnsafeRawBufferPointer(start: data, count: HostCPU.dataByteCount))
+        state.rip = fault.kind == .trap ? core.s.nextRIP : core.s.rip
+        if fault == .invalidOpcode && state.rip == HostCPU.codeAddress + UInt64(program.count) { return .finished }
+        return .exception(vector: fault.vector, errorCode: fault.hasErrorCode ? fault.errorCode : 0)
+    }
 
-    private func load(_ state: MachineState, _ mode: HostCPU.Mode) {
-        var registers = RegisterState()
-        registers.general = state.gpr
-        registers.rip = HostCPU.codeAddress
-        registers.rflags = state.rflags & 0xcd5 | RFLAGS.fixed | RFLAGS.interrupt
-        for number in 0..<6 {
-            registers.segments[number] = Segment(selector: 0x2b, base: 0, limit: 0xffff_ffff, attributes: 0xcf3)
+    private func copy(_ bytes: [UInt8], to pointer: UnsafeMutableRawPointer) {
+        unsafe bytes.withUnsafeBytes { unsafe pointer.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    }
+
+    /// Does what the run loop does between instructions, until one of them faults.
+    private func runToFault(_ core: Core) -> GuestFault {
+        for _ in 0..<Self.mostResumes {
+            core.shared.attention.store(0, ordering: .relaxed)
+            core.shared.requests.withLock { $0 = InterpreterContext.Requests() }
+            do throws(GuestFault) {
+                try core.runBlocks()
+            } catch {
+                switch error.kind {
+                case .fault, .trap: return error
+                case .leave: break
+                case .codeWrite: preconditionFailure("no program writes its code")
+                }
+            }
         }
-        let code: (selector: UInt16, attributes: UInt16) = mode == .bits64 ? (0x33, 0xafb) : (0x23, 0xcfb)
-        registers[.cs] = Segment(selector: code.selector, base: 0, limit: 0xffff_ffff, attributes: code.attributes)
-        registers.cr0 = CR0.protection | CR0.monitorCoprocessor | CR0.extensionType | CR0.numericError | CR0.writeProtect | CR0.paging | extraCR0
-        registers.cr3 = Self.tables
-        registers.cr4 = (CR4.physicalAddressExtension | CR4.osFXSR | CR4.osXMMExceptions) & ~clearedCR4
-        registers.efer = EFER.longModeEnable | EFER.longModeActive | EFER.noExecute
-        cpu.registerState = registers
-        for index in 0..<16 { core.setXMM(UInt8(index), SIMD2(state.xmm[index].low, state.xmm[index].high)) }
+        preconditionFailure("the program does not end")
+    }
+
+    private func load(_ state: MachineState, _ core: Core) {
+        for number in 0..<16 { core.setFile(number, state.gpr[number]) }
+        core.s.systemFlags = RFLAGS.fixed | RFLAGS.interrupt | state.rflags & RFLAGS.direction
+        core.setArithmeticFlags(state.rflags)
+        core.s.rip = HostCPU.codeAddress
+        for number in 0..<16 {
+            core.setXMM(UInt8(number), SIMD2(state.xmm[number].low, state.xmm[number].high))
+        }
         core.s.mxcsr = state.mxcsr
         core.s.fcw = state.x87.control
         core.s.fsw = state.x87.status
         core.s.ftw = state.x87.tags
         let top = Int(state.x87.status >> 11 & 7)
-        for index in 0..<8 {
-            core.setX87Significand(top + index, state.x87.st[index].significand)
-            core.setX87SignExponent(top + index, state.x87.st[index].signAndExponent)
+        for (index, register) in state.x87.st.enumerated() {
+            core.setX87Significand(top + index, register.significand)
+            core.setX87SignExponent(top + index, register.signAndExponent)
         }
     }
 
-    private func save(_ state: inout MachineState) {
-        let registers = cpu.registerState
-        state.gpr = registers.general
-        state.rflags = registers.rflags
-        for index in 0..<16 {
-            let value = core.xmm(UInt8(index), as: SIMD2<UInt64>.self)
-            state.xmm[index] = XMMValue(value.x, value.y)
+    private func store(_ state: inout MachineState, _ core: Core) {
+        for number in 0..<16 {
+            state.gpr[number] = mode == .bits64 ? core.file(number) : number < 8 ? core.file(number) & 0xffff_ffff : 0
+            let vector = core.xmm(UInt8(number), as: SIMD2<UInt64>.self)
+            state.xmm[number] = XMMValue(vector[0], vector[1])
         }
+        state.rflags = core.rflags
         state.mxcsr = core.s.mxcsr
         state.x87.control = core.s.fcw
         state.x87.status = core.s.fsw
@@ -130,11 +153,11 @@ final class InterpreterSubject {
     }
 }
 
-/// No device, no interrupt, no hypercall: user programs reach none.
+/// Nothing outside of the processor: no device, no interrupt.
 private final class SilentEnvironment: VirtualCPUEnvironment {
-    func readPort(_ port: UInt16, byteCount: Int) -> UInt32 { .max }
+    func readPort(_ port: UInt16, byteCount: Int) -> UInt32 { ~0 }
     func writePort(_ port: UInt16, byteCount: Int, value: UInt32) {}
-    func readPhysical(_ address: GuestPhysicalAddress, byteCount: Int) -> UInt64 { .max }
+    func readPhysical(_ address: GuestPhysicalAddress, byteCount: Int) -> UInt64 { ~0 }
     func writePhysical(_ address: GuestPhysicalAddress, byteCount: Int, value: UInt64) {}
     func readMSR(_ index: UInt32) -> UInt64? { nil }
     func writeMSR(_ index: UInt32, _ value: UInt64) -> Bool { false }

@@ -1,0 +1,60 @@
+import Glibc
+import TestSupport
+import Testing
+
+@testable import X86Interpreter
+
+/// Integer instructions against the processor the tests run on. `MARTLET_FUZZ_CASES` makes a run longer (cases per group),
+/// `MARTLET_FUZZ_SEED` makes it another one; both are numbers.
+@Suite(.serialized)
+struct DifferentialIntegerTests {
+    static let groups: [InstructionGroup] = [
+        .arithmetic, .shifts, .multiplyDivide, .bits, .moves, .conditional, .exchange, .strings, .stack, .flags, .bmi, .legacy32,
+        .sequences, .faults,
+    ]
+
+    private static func number(_ name: String) -> UInt64? {
+        guard let text = unsafe getenv(name) else { return nil }
+        return unsafe UInt64(String(cString: text))
+    }
+
+    @Test("a group of instructions does what the host's processor does", arguments: groups)
+    func random(_ group: InstructionGroup) throws {
+        guard let host = HostCPU.shared, HostCPU.executes(group) else { return }
+        let differential = Differential(reference: Differential.host(host), subject: try InterpreterSubject.engine())
+        let count = Int(Self.number("MARTLET_FUZZ_CASES") ?? 10_000)
+        let reports = differential.run(group, seed: Self.number("MARTLET_FUZZ_SEED") ?? 2, count: count)
+        #expect(reports.isEmpty, "\(reports.joined(separator: "\n"))")
+    }
+
+    @Test("byte arithmetic is right for every pair of operands", arguments: 0..<8)
+    func exhaustiveArithmetic(_ operation: Int) throws {
+        try compareAll { try ExhaustiveCases.arithmetic(operation, $0) }
+    }
+
+    @Test("byte shifts are right for every operand and count", arguments: 0..<8)
+    func exhaustiveShifts(_ operation: Int) throws {
+        try compareAll { try ExhaustiveCases.shifts(operation, $0) }
+    }
+
+    @Test("byte multiplication is right for every pair of operands")
+    func exhaustiveMultiplication() throws {
+        try compareAll { try ExhaustiveCases.multiplications($0) }
+    }
+
+    @Test("INC, DEC, NEG and NOT are right for every byte")
+    func exhaustiveUnary() throws {
+        try compareAll { try ExhaustiveCases.unary($0) }
+    }
+
+    private func compareAll(_ programs: ((InstructionCase) throws -> Void) throws -> Void) throws {
+        guard let host = HostCPU.shared else { return }
+        let differential = Differential(reference: Differential.host(host), subject: try InterpreterSubject.engine())
+        var reports: [String] = []
+        try programs { program in
+            guard reports.count < 5 else { return }
+            if let report = differential.compare(program) { reports.append(report) }
+        }
+        #expect(reports.isEmpty, "\(reports.joined(separator: "\n"))")
+    }
+}
