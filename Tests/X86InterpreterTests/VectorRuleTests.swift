@@ -11,15 +11,11 @@ import X86
     private static let movaps: [UInt8] = [0x0f, 0x28, 0xc1]
 
     private func run(_ code: [UInt8], _ state: MachineState = MachineState(), cr0: UInt64 = 0, cr4Cleared: UInt64 = 0) throws -> (Outcome, MachineState) {
-        let subject = try InterpreterSubject()
-        var cases = InstructionCases(.sseMoves, seed: 1)
-        var program = cases.next()
-        program.code = code
-        program.mode = .bits64
+        let subject = try InterpreterSubject(.bits64)
+        subject.setControl(cr0Set: cr0, cr4Cleared: cr4Cleared)
+        var memory = [UInt8](repeating: 0, count: HostCPU.dataByteCount)
         var final = state
-        subject.extraCR0 = cr0
-        subject.clearedCR4 = cr4Cleared
-        let outcome = subject.run(program, &final, &program.memory)
+        let outcome = subject.run(code, &final, &memory)
         return (outcome, final)
     }
 
