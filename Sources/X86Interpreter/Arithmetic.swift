@@ -42,9 +42,10 @@ extension Core {
     @inline(__always)
     func increment<T: OperandWord>(_ a: T) -> T {
         let carry = carryFlag
+        let mostNegative: T = 1 &<< T(truncatingIfNeeded: T.bitWidth &- 1)
         let result = a &+ 1
         setResultFlags(result)
-        setCarryOverflow(carry: carry, overflow: result == 1 &<< T(truncatingIfNeeded: T.bitWidth &- 1))
+        setCarryOverflow(carry: carry, overflow: result == mostNegative)
         s.auxiliary = UInt64(truncatingIfNeeded: a ^ 1 ^ result)
         return result
     }
@@ -53,9 +54,10 @@ extension Core {
     @inline(__always)
     func decrement<T: OperandWord>(_ a: T) -> T {
         let carry = carryFlag
+        let mostNegative: T = 1 &<< T(truncatingIfNeeded: T.bitWidth &- 1)
         let result = a &- 1
         setResultFlags(result)
-        setCarryOverflow(carry: carry, overflow: a == 1 &<< T(truncatingIfNeeded: T.bitWidth &- 1))
+        setCarryOverflow(carry: carry, overflow: a == mostNegative)
         s.auxiliary = UInt64(truncatingIfNeeded: a ^ 1 ^ result)
         return result
     }

@@ -117,7 +117,8 @@ final class TinyMachine {
         try store(Self.tss + 4, Self.kernelStack)
         try store(Self.tss + 36, Self.interruptStack)
         try store(Self.tss + 44, Self.doubleFaultStack)
-        try store(Self.tss + 0x66, UInt16(0x68))
+        // The I/O bitmap lies beyond the limit: no port is open to users.
+        try store(Self.tss + 0x66, UInt16(0x1000))
     }
 
     /// The gate of a vector; `type` has present and DPL in it (8E: interrupt gate, 8F: trap gate, EE: open to users).

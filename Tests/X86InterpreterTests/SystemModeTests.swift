@@ -136,4 +136,18 @@ import X86Decoder
         #expect(taken.flags & (RFLAGS.carry | RFLAGS.nestedTask | RFLAGS.identification | RFLAGS.alignmentCheck) != 0)
         #expect(taken.flags & RFLAGS.virtual8086 == 0)
     }
+
+    @Test func theBitmapOfTheTaskStateOpensPortsToUsers() throws {
+        for (port, isOpen) in [(UInt64(0x80), true), (0x81, false), (0x7f, true)] {
+            let machine = try TinyMachine()
+            try machine.store(TinyMachine.tss + 0x66, UInt16(0x68))
+            try machine.store(TinyMachine.tss + 0x68 + 0x10, UInt8(2))
+            machine.useUser()
+            machine.core.rdx = port
+            // in al,dx; ud2
+            let taken = try #require(try machine.takenBy([0xec, 0x0f, 0x0b]))
+            #expect(taken.vector == (isOpen ? 6 : 13))
+            if isOpen { #expect(machine.core.rax & 0xff == port) }
+        }
+    }
 }
