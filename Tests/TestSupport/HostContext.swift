@@ -6,7 +6,8 @@ enum HostContext {
     static var trampolineAddress: UInt { 0x1000_0000 }
     static var controlAddress: UInt { 0x1000_1000 }
 
-    static var signalStackAddress: UInt { 0x1004_0000 }
+    /// Far from the data: with RSP inside it the kernel would take a program to be on it already.
+    static var signalStackAddress: UInt { 0x6000_0000_0000 }
     static var signalStackByteCount: Int { 0x2_0000 }
 
     // Offsets behind those of the trampoline.
