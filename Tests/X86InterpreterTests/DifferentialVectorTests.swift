@@ -11,7 +11,7 @@ import Testing
     func randomInstructions(group: InstructionGroup) throws {
         let cpu = try #require(HostCPU.shared)
         let differential = Differential(reference: Differential.host(cpu), subject: try InterpreterSubject.engine())
-        #expect(differential.run(group, seed: 2026, count: 8000) == [])
+        #expect(differential.run(group, seed: FuzzRun.seed, count: FuzzRun.cases(8000)) == [])
     }
 
     /// Encodings the random groups leave out. RSI and RDI point into the data, ST(i) and XMM registers are random.
