@@ -22,7 +22,7 @@ struct DifferentialIntegerTests {
     func random(_ group: InstructionGroup) throws {
         guard let host = HostCPU.shared, HostCPU.executes(group) else { return }
         let differential = Differential(reference: Differential.host(host), subject: try InterpreterSubject.engine())
-        let count = Int(Self.number("MARTLET_FUZZ_CASES") ?? 10_000)
+        let count = Int(Self.number("MARTLET_FUZZ_CASES") ?? 20_000)
         let reports = differential.run(group, seed: Self.number("MARTLET_FUZZ_SEED") ?? 2, count: count)
         #expect(reports.isEmpty, "\(reports.joined(separator: "\n"))")
     }
