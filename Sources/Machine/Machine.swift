@@ -262,6 +262,7 @@ public final class Machine {
         letGo()
         statistics.instructionCount = pastInstructions
         statistics.vcpuNanoseconds = pastVCPUTime
+        statistics.firstRunNanoseconds = firstRun.nanoseconds
         statistics.runNanoseconds = firstRun.nanoseconds.map { monotonicNanoseconds() - $0 } ?? 0
         statistics.processNanoseconds = HostMemory.processTimeNanoseconds
         statistics.peakKiB = HostMemory.peakResidentKiB

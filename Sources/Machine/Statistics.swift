@@ -1,6 +1,8 @@
 /// What a guest's process did from its start to its end, as one line of the log.
 struct Statistics {
     var instructionCount: UInt64 = 0
+    /// CLOCK_MONOTONIC at the first instruction; nil when none ran.
+    var firstRunNanoseconds: UInt64?
     /// From the first instruction to the end.
     var runNanoseconds: UInt64 = 0
     /// CPU time of all vCPU threads.
@@ -20,6 +22,7 @@ struct Statistics {
         "statistics: instructions=\(instructionCount) run-seconds=\(seconds(runNanoseconds)) vcpu-seconds=\(seconds(vcpuNanoseconds))"
             + " process-seconds=\(seconds(processNanoseconds)) mips=\(decimal(millionsPerSecond * 1000))"
             + " peak-kib=\(peakKiB) guest-kib=\(guestKiB)"
+            + (firstRunNanoseconds.map { " first-run-clock=\(seconds($0))" } ?? "")
     }
 
     private func seconds(_ nanoseconds: UInt64) -> String { decimal(Double(nanoseconds) / 1_000_000) }

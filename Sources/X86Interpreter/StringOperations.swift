@@ -113,17 +113,11 @@ extension Core {
         }
     }
 
-    /// REPE and REPNE. A fault leaves the flags of before the instruction (SDM vol. 2, REP).
+    /// REPE and REPNE. A fault leaves the flags of the last iteration that was complete, as processors do.
     private func repeatCompare<T: OperandWord>(_ i: InstructionRef, as: T.Type, scans: Bool) throws(GuestFault) {
-        let (zero, sign, carries, auxiliary) = (s.zeroSource, s.signSource, s.carries, s.auxiliary)
         let whileEqual = i.flags.contains(.rep)
         while counter(i) != 0 {
-            do throws(GuestFault) {
-                try scans ? scanElement(i, as: T.self) : compareElement(i, as: T.self)
-            } catch {
-                (s.zeroSource, s.signSource, s.carries, s.auxiliary) = (zero, sign, carries, auxiliary)
-                throw error
-            }
+            try scans ? scanElement(i, as: T.self) : compareElement(i, as: T.self)
             countDown(i)
             if zeroFlag != whileEqual { return }
             try pauseIfWaiting(i)

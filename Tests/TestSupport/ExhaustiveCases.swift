@@ -48,6 +48,7 @@ public enum ExhaustiveCases {
         code += instruction
         code += [0x9c, 0x41, 0x58, 0x66, 0x89, 0x07]  // pushfq; pop r8; mov [rdi], ax
         code += [0x41, 0x81, 0xe0] + little(UInt32(truncatingIfNeeded: Flag.all & ~undefined))  // and r8d, defined flags
+        code += [0x41, 0x50, 0x41, 0x58]  // push r8; pop r8: memory forgets the undefined ones
         code += [0x66, 0x44, 0x89, 0x47, 0x02]  // mov [rdi+2], r8w
         code += [0x48, 0x83, 0xc7, 0x04, 0xff, 0xc1, 0x81, 0xf9, 0, 1, 0, 0]  // add rdi, 4; inc ecx; cmp ecx, 256
         code += [0x75, UInt8(truncatingIfNeeded: -(code.count + 2))]  // jne start

@@ -15,7 +15,7 @@ struct DifferentialIntegerTests {
     func random(_ group: InstructionGroup) throws {
         guard let host = HostCPU.shared, HostCPU.executes(group) else { return }
         let differential = Differential(reference: Differential.host(host), subject: try InterpreterSubject.engine())
-        let reports = differential.run(group, seed: FuzzRun.seed, count: FuzzRun.cases(10_000))
+        let reports = differential.run(group, seed: FuzzRun.seed, count: FuzzRun.cases(20_000))
         #expect(reports.isEmpty, "\(reports.joined(separator: "\n"))")
     }
 
