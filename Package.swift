@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 /// Settings every Swift target shares. Warnings are errors: a warning that may stay is a warning nobody reads.
@@ -16,8 +17,13 @@ func layer(_ name: String, imports: [Target.Dependency] = []) -> Target {
 }
 
 func tests(_ name: String, imports: [Target.Dependency]) -> Target {
-    .testTarget(name: name + "Tests", dependencies: [.byName(name: name)] + imports,
-                exclude: [], resources: [], swiftSettings: strict)
+    .testTarget(
+        name: name + "Tests", dependencies: [.byName(name: name)] + imports, exclude: fixtures(of: name + "Tests"), swiftSettings: strict)
+}
+
+/// Tests read their fixtures where they are; SwiftPM need not warn of files that it does not know.
+func fixtures(of target: String) -> [String] {
+    FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/Tests/\(target)/Fixtures") ? ["Fixtures"] : []
 }
 
 func systemLibrary(_ name: String, pkgConfig: String?, debian: String) -> Target {
@@ -105,7 +111,7 @@ let package = Package(
         tests("Machine", imports: [
             "TestSupport", "GuestMemory", "X86", "VirtualCPU", "XenABI", "XenDomain", "ControlProtocol", "HostIO", "martlet-guest",
         ]),
-        .testTarget(name: "IntegrationTests", dependencies: ["TestSupport"], swiftSettings: strict),
+        .testTarget(name: "IntegrationTests", exclude: fixtures(of: "IntegrationTests"), swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

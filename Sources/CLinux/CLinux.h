@@ -1,9 +1,7 @@
-// What Swift cannot import from Linux's headers by itself: GNU-only and variadic calls.
+// What Swift cannot import from Linux's headers by itself: variadic calls and bare system calls.
+// No feature macro is set here: types that Glibc's module has too must look the same in both.
 // Nothing here does more than one call.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include <fcntl.h>
 #include <stddef.h>
 #include <sys/ioctl.h>

@@ -142,7 +142,8 @@ extension LocalAPIC {
         case 0x808, 0x83f: 0xff
         case 0x80b, 0x828: 0
         case 0x80f: 0x1ff
-        case 0x832...0x837: lvtWritable(Int(index) &- 0x832) | (index == 0x835 || index == 0x836 ? 0 : 1 << 12)
+        // The read-only bits, delivery status and remote IRR, may be set in what is written: Linux writes back what it read.
+        case 0x832...0x837: lvtWritable(Int(index) &- 0x832) | 1 << 12 | (index == 0x835 || index == 0x836 ? 1 << 14 : 0)
         case 0x838: 0xffff_ffff
         case 0x83e: 0xb
         default: nil

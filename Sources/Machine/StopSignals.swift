@@ -26,6 +26,17 @@ struct StopSignals {
                 errno = saved
             }
         }
+        Self.unblock()
+    }
+}
+
+extension StopSignals {
+    /// A creator may have had them blocked, and that is inherited.
+    private static func unblock() {
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        for number in [SIGTERM, SIGINT] { unsafe sigaddset(&signals, number) }
+        unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     }
 }
 

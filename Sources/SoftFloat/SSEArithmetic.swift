@@ -2,10 +2,13 @@
 ///
 /// Every function adds the exceptions it raises to the sticky flags in `mxcsr`, and sets ``unmaskedException`` there when one
 /// of them is not masked: the instruction then faults with #XM after its last element and stores nothing. The caller looks at
-/// that bit once per instruction and clears it; no other reserved bit is touched.
+/// that bit once per instruction and clears it with ``stoppedBeforeComputation``; no other reserved bit is touched.
 public enum SSEArithmetic {
     /// Bit 31, reserved in MXCSR: an unmasked exception was raised since the caller last cleared it.
     public static let unmaskedException: UInt32 = 1 << 31
+    /// Bit 30, set with it when the exception is one found before computing (invalid, denormal, division by zero): then the
+    /// instruction reports no overflow, underflow or inexact of its other elements.
+    public static let stoppedBeforeComputation: UInt32 = 1 << 30
 
     /// The host's operation is exact here when its result is: rounding to nearest, no DAZ, no FTZ, inexact masked and already noted.
     @inlinable @inline(__always)
@@ -103,5 +106,6 @@ public enum SSEArithmetic {
     static func settle(_ context: FloatContext, _ mxcsr: inout UInt32) {
         mxcsr |= UInt32(truncatingIfNeeded: context.raised.rawValue)
         if !context.unmasked.isEmpty { mxcsr |= unmaskedException }
+        if context.stopsBeforeComputation { mxcsr |= stoppedBeforeComputation }
     }
 }

@@ -47,7 +47,8 @@ public final class Interpreter: VirtualCPU {
         while true {
             if let exit = handleAttention() { return exit }
             do throws(GuestFault) {
-                if core.s.isStepping { try core.step() } else { try core.runBlocks() }
+                // Behind STI and MOV SS exactly one instruction runs before interrupts are looked at again.
+                if core.s.isStepping || core.s.interruptShadow { try core.step() } else { try core.runBlocks() }
             } catch {
                 if let exit = handle(error) { return exit }
             }

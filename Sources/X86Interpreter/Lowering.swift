@@ -16,7 +16,10 @@ extension Core {
         switch row.opcode &>> 8 {
         case 0: return oneByteGroup(row)
         case 1: return twoByteGroup(row)
-        case 2: return row.opcode & 0xff >= 0xf0 ? .integer : .sse
+        case 2:
+            // INVPCID and its neighbours are the only system instructions there.
+            if row.opcode & 0xfc == 0x80 { return row.flags.contains(.endsBlock) ? .systemEnding : .system }
+            return row.opcode & 0xff >= 0xf0 ? .integer : .sse
         default: return row.opcode & 0xff == 0xf0 ? .integer : .sse
         }
     }

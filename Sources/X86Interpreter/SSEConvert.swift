@@ -147,6 +147,8 @@ extension Core {
             let high = SSEArithmetic.int32(source.y, truncating: truncating, mxcsr: &mxcsr)
             result = UInt64(UInt32(bitPattern: low)) | UInt64(UInt32(bitPattern: high)) &<< 32
         }
+        // The FPU turns to MMX even when the conversion raises #XM.
+        enterMMX()
         try settleFloat(mxcsr)
         setMMX(i.reg, result)
     }

@@ -9,11 +9,17 @@ extension Core {
     /// - Throws: #XM for an unmasked exception, #UD in its place without CR4.OSXMMEXCPT.
     @inline(__always)
     func settleFloat(_ mxcsr: UInt32) throws(GuestFault) {
-        s.mxcsr = mxcsr & ~SSEArithmetic.unmaskedException
-        if _slowPath(mxcsr & SSEArithmetic.unmaskedException != 0) { throw simdFault }
+        if _slowPath(mxcsr & SSEArithmetic.unmaskedException != 0) { throw stop(mxcsr) }
+        s.mxcsr = mxcsr
     }
 
-    private var simdFault: GuestFault { s.cr4 & CR4.osXMMExceptions != 0 ? .simdFloatingPoint : .invalidOpcode }
+    /// Keeps the flags: of overflow, underflow and inexact only when no element stopped before it was computed.
+    @inline(never)
+    private func stop(_ mxcsr: UInt32) -> GuestFault {
+        let late: UInt32 = mxcsr & SSEArithmetic.stoppedBeforeComputation != 0 ? 0x38 : 0
+        s.mxcsr = (mxcsr & ~late | s.mxcsr & late) & 0xffff
+        return s.cr4 & CR4.osXMMExceptions != 0 ? .simdFloatingPoint : .invalidOpcode
+    }
 
     /// 51, 58, 59, 5C-5F.
     @inline(never)
@@ -162,10 +168,10 @@ extension Core {
     /// Better than the 12 bits that are promised; results below the normal numbers are zeros.
     private static func reciprocal(_ a: Float, ofRoot isRoot: Bool) -> Float {
         if a.isNaN { return Float(bitPattern: a.bitPattern | 0x40_0000) }
-        let operand = a.isSubnormal ? (a.sign == .minus ? -0 as Float : 0) : a
+        let operand = a.isSubnormal ? (a.sign == .minus ? -0.0 : 0) : a
         if isRoot && operand < 0 { return Float(bitPattern: 0xffc0_0000) }
         if isRoot && operand == 0 { return 1 / operand }
         let result = isRoot ? 1 / operand.squareRoot() : 1 / operand
-        return result.isSubnormal ? (result.sign == .minus ? -0 as Float : 0) : result
+        return result.isSubnormal ? (result.sign == .minus ? -0.0 : 0) : result
     }
 }

@@ -29,11 +29,12 @@ extension Core {
         try raisePendingX87()
     }
 
-    /// EMMS: all registers empty.
+    /// EMMS: all registers empty, TOP 0 (SDM vol. 3A, table 12-1).
     private func executeEMMS() throws(GuestFault) {
         if s.cr0 & CR0.emulation != 0 { throw .invalidOpcode }
         if s.cr0 & CR0.taskSwitched != 0 { throw .deviceNotAvailable }
         try raisePendingX87()
+        s.fsw &= ~X87Status.top
         s.ftw = 0
     }
 

@@ -51,6 +51,8 @@ extension VCPU {
         switch index {
         case 0xc000_0408...0xc000_040a: 0x2000_0000_0000_0000
         case 0xc001_1029: 2
+        // HWCR: TscFreqSel says that the TSC counts at the frequency of P0, which an invariant TSC does.
+        case 0xc001_0015: domain.configuration.hasInvariantTSC ? 1 << 24 : 0
         case 0x2c, 0xc000_0104: 0
         default: Self.isZeroAMD(index) ? 0 : nil
         }
@@ -59,7 +61,7 @@ extension VCPU {
     /// Registers of an AMD processor that read zero and ignore writes.
     private static func isZeroAMD(_ index: UInt32) -> Bool {
         switch index {
-        case 0xc001_0000...0xc001_0007, 0xc001_0010, 0xc001_0015, 0xc001_001a, 0xc001_001d, 0xc001_001f, 0xc001_0055, 0xc001_0114,
+        case 0xc001_0000...0xc001_0007, 0xc001_0010, 0xc001_001a, 0xc001_001d, 0xc001_001f, 0xc001_0055, 0xc001_0114,
             0xc001_0117, 0xc001_011f, 0xc001_0200...0xc001_020b, 0xc001_1023, 0xc001_102a, 0xc001_102c:
             true
         default: false

@@ -1,11 +1,9 @@
-import Glibc
 import TestSupport
 import Testing
 
 @testable import X86Interpreter
 
-/// Integer instructions against the processor the tests run on. `MARTLET_FUZZ_CASES` makes a run longer (cases per group),
-/// `MARTLET_FUZZ_SEED` makes it another one; both are numbers.
+/// Integer instructions against the processor the tests run on.
 @Suite(.serialized)
 struct DifferentialIntegerTests {
     static let groups: [InstructionGroup] = [
@@ -13,17 +11,11 @@ struct DifferentialIntegerTests {
         .sequences, .faults,
     ]
 
-    private static func number(_ name: String) -> UInt64? {
-        guard let text = unsafe getenv(name) else { return nil }
-        return unsafe UInt64(String(cString: text))
-    }
-
     @Test("a group of instructions does what the host's processor does", arguments: groups)
     func random(_ group: InstructionGroup) throws {
         guard let host = HostCPU.shared, HostCPU.executes(group) else { return }
         let differential = Differential(reference: Differential.host(host), subject: try InterpreterSubject.engine())
-        let count = Int(Self.number("MARTLET_FUZZ_CASES") ?? 20_000)
-        let reports = differential.run(group, seed: Self.number("MARTLET_FUZZ_SEED") ?? 2, count: count)
+        let reports = differential.run(group, seed: FuzzRun.seed, count: FuzzRun.cases(20_000))
         #expect(reports.isEmpty, "\(reports.joined(separator: "\n"))")
     }
 

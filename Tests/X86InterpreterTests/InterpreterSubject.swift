@@ -33,6 +33,14 @@ final class InterpreterSubject {
         }
     }
 
+    /// Changes control bits away from what user programs find, for what no host shows.
+    func setControl(cr0Set: UInt64, cr4Cleared: UInt64) {
+        var state = Self.registers(mode)
+        state.cr0 |= cr0Set
+        state.cr4 &= ~cr4Cleared
+        interpreter.registerState = state
+    }
+
     init(_ mode: HostCPU.Mode) throws {
         self.mode = mode
         memory = try GuestMemory(poolPageCount: 64)
