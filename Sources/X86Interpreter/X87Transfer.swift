@@ -83,14 +83,20 @@ extension Core {
         _ i: InstructionRef, _ value: T, indefinite: T, _ context: FloatContext, pops: Int
     ) throws(GuestFault) {
         if isX87Empty(0) {
-            if s.fcw & 1 != 0 { try storeOperand(i, indefinite) }
+            if s.fcw & 1 != 0 { try storeOperand(i, indefinite) } else { try probeOperand(i, byteCount: MemoryLayout<T>.size) }
             if faultX87Stack(overflow: false) { popX87(pops) }
             return
         }
         let stores = x87Stores(context)
-        if stores { try storeOperand(i, value) }
+        if stores { try storeOperand(i, value) } else { try probeOperand(i, byteCount: MemoryLayout<T>.size) }
         settleX87(context)
         if stores { popX87(pops) }
+    }
+
+    /// Faults as the store would: an exception that keeps the value back comes after the address.
+    private func probeOperand(_ i: InstructionRef, byteCount: Int) throws(GuestFault) {
+        try checkOperand(i, byteCount: byteCount, isWrite: true)
+        try probeWrite(linear(i), byteCount: byteCount, i.segment)
     }
 
     private func x87StoreSingle(_ i: InstructionRef, pops: Int) throws(GuestFault) {
@@ -116,8 +122,8 @@ extension Core {
     private func x87StoreExtended(_ i: InstructionRef) throws(GuestFault) {
         try checkOperand(i, byteCount: 10, isWrite: true)
         let isEmpty = isX87Empty(0)
+        try probeWrite(linear(i), byteCount: 10, i.segment)
         if !isEmpty || s.fcw & 1 != 0 {
-            try probeWrite(linear(i), byteCount: 10, i.segment)
             try storeExtended(i, 0, isEmpty ? .indefinite : x87(0))
         }
         if isEmpty {
@@ -134,8 +140,8 @@ extension Core {
         let isEmpty = isX87Empty(0)
         let value = isEmpty ? .indefinite : x87(0).packedDecimal(&context)
         let stores = isEmpty ? s.fcw & 1 != 0 : x87Stores(context)
+        try probeWrite(linear(i), byteCount: 10, i.segment)
         if stores {
-            try probeWrite(linear(i), byteCount: 10, i.segment)
             try storeExtended(i, 0, Extended80(significand: value.low, signExponent: value.high))
         }
         if isEmpty { _ = faultX87Stack(overflow: false) } else { settleX87(context) }
