@@ -37,7 +37,7 @@ let package = Package(
         .executable(name: "martlet-guest", targets: ["martlet-guest"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
         // Layer 0: values and tables.
@@ -73,10 +73,13 @@ let package = Package(
 
         // Layer 4: composition.
         layer("ControlProtocol"),
-        layer("Machine", imports: [
-            "CLinux", "HostIO", "XenABI", "X86", "GuestMemory", "KernelImage", "DomainBuilder", "VirtualCPU", "X86Interpreter", "LocalAPIC",
-            "XenDomain", "PVRing", "ConsoleBackend", "XenStore", "XenStoreServer", "ControlProtocol",
-        ]),
+        layer(
+            "Machine",
+            imports: [
+                "CLinux", "HostIO", "XenABI", "X86", "GuestMemory", "KernelImage", "DomainBuilder", "VirtualCPU", "X86Interpreter",
+                "LocalAPIC",
+                "XenDomain", "PVRing", "ConsoleBackend", "XenStore", "XenStoreServer", "ControlProtocol",
+            ]),
         layer("Toolstack", imports: ["CLinux", "DomainConfig", "ControlProtocol"]),
 
         // Layer 5: executables.
@@ -108,9 +111,11 @@ let package = Package(
         tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),
         tests("Toolstack", imports: ["DomainConfig", "ControlProtocol", "TestSupport", "fake-guest", "martlet"]),
-        tests("Machine", imports: [
-            "TestSupport", "GuestMemory", "X86", "VirtualCPU", "XenABI", "XenDomain", "ControlProtocol", "HostIO", "martlet-guest",
-        ]),
+        tests(
+            "Machine",
+            imports: [
+                "TestSupport", "GuestMemory", "X86", "VirtualCPU", "XenABI", "XenDomain", "ControlProtocol", "HostIO", "martlet-guest",
+            ]),
         .testTarget(name: "IntegrationTests", exclude: fixtures(of: "IntegrationTests"), swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -59,9 +59,10 @@ public final class ConsoleBackend: Sendable {
         let listener: UnixListener? = if let socketPath { try UnixListener(path: socketPath) } else { nil }
         self.listener = listener
         wakeUp = try WakeUp()
-        pump = Mutex(ConsolePump(
-            ring: ring, log: log, listener: listener, notifyGuest: notifyGuest, historyByteCount: historyByteCount,
-            stallLimit: stallMilliseconds))
+        pump = Mutex(
+            ConsolePump(
+                ring: ring, log: log, listener: listener, notifyGuest: notifyGuest, historyByteCount: historyByteCount,
+                stallLimit: stallMilliseconds))
     }
 
     private static func openLog(_ path: String) throws(HostError) -> Descriptor {

@@ -93,7 +93,8 @@ struct ConfigLexer {
             LexicalError(message: "a carriage return", remedy: "the file has DOS line ends; convert it, for instance with dos2unix")
         case UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: ":"):
             LexicalError(
-                message: "no such word in this grammar", remedy: "expressions are not supported; quote text, and write numbers as plain integers")
+                message: "no such word in this grammar",
+                remedy: "expressions are not supported; quote text, and write numbers as plain integers")
         case UInt8(ascii: "A")...UInt8(ascii: "Z"):
             LexicalError(
                 message: "no such word in this grammar",

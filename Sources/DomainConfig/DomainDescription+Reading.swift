@@ -68,7 +68,8 @@ private struct DescriptionReader {
         } else if name == "Domain-0" {
             reader.report(.error, "name", "`name' is \"Domain-0\", the name of the host", remedy: "choose another name")
         } else if name.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) {
-            reader.report(.warning, "name", "`name' is all digits: commands take \(name) for a domain ID", remedy: "choose a name with a letter")
+            reader.report(
+                .warning, "name", "`name' is all digits: commands take \(name) for a domain ID", remedy: "choose a name with a letter")
         }
         return name
     }
@@ -84,7 +85,8 @@ private struct DescriptionReader {
         let isHex = text.utf8.allSatisfy { $0 == UInt8(ascii: "-") || Character(UnicodeScalar($0)).isHexDigit }
         guard isHex, groups.map(\.utf8.count) == [8, 4, 4, 4, 12] else {
             reader.report(
-                .error, "uuid", "Failed to parse UUID \"\(text)\"", remedy: "write 32 hexadecimal digits as 8-4-4-4-12, or leave the key out")
+                .error, "uuid", "Failed to parse UUID \"\(text)\"",
+                remedy: "write 32 hexadecimal digits as 8-4-4-4-12, or leave the key out")
             return nil
         }
         return text.lowercased()
@@ -252,7 +254,8 @@ private struct DescriptionReader {
         switch probeKernel(kernel) {
         case .carriesPVHEntry:
             reader.report(
-                .warning, "kernel", "no type= is given; \(kernel) carries the PVH entry note, so this is a PVH guest", remedy: "add type=\"pvh\"")
+                .warning, "kernel", "no type= is given; \(kernel) carries the PVH entry note, so this is a PVH guest",
+                remedy: "add type=\"pvh\"")
             return .pvh
         case .noPVHEntry(let what):
             reader.report(

@@ -56,7 +56,9 @@ public final class Descriptor: Sendable {
     public func send(_ bytes: ArraySlice<UInt8>) -> Transfer {
         var result = 0
         unsafe bytes.withUnsafeBytes { buffer in
-            repeat { unsafe result = Glibc.send(rawValue, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL)) } while result < 0 && errno == EINTR
+            repeat {
+                unsafe result = Glibc.send(rawValue, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL))
+            } while result < 0 && errno == EINTR
         }
         return result >= 0 ? .bytes(result) : Self.failure()
     }

@@ -4,9 +4,10 @@ public import VirtualCPU
 import X86Interpreter
 
 /// Makes the engine of one vCPU.
-public typealias EngineFactory = @Sendable (
-    _ index: Int, _ memory: GuestMemory, _ environment: any VirtualCPUEnvironment
-) -> any VirtualCPU
+public typealias EngineFactory =
+    @Sendable (
+        _ index: Int, _ memory: GuestMemory, _ environment: any VirtualCPUEnvironment
+    ) -> any VirtualCPU
 
 /// The CPU engines this program has.
 public enum EngineKind: String, CaseIterable, Sendable {

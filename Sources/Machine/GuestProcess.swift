@@ -18,7 +18,8 @@ public enum GuestProcess {
             return serve(place, report)
         } catch {
             let remedy = error.errno == EWOULDBLOCK ? "another process runs this guest" : "give the directory of a guest"
-            return refuse(OperatorError("the guest's lock cannot be taken: \(error.sentence)", remedy: remedy, code: .creationFailed), report)
+            return refuse(
+                OperatorError("the guest's lock cannot be taken: \(error.sentence)", remedy: remedy, code: .creationFailed), report)
         }
     }
 

@@ -65,8 +65,9 @@ public final class Machine {
             throw error
         }
         reportIgnoredKeys()
-        log.write("domain \(description.domainID) \"\(description.name)\" is built: \(description.memoryKiB / 1024) MiB, "
-            + "\(description.vcpus) vCPUs of \(description.maxVCPUs), engine \(engineName)")
+        log.write(
+            "domain \(description.domainID) \"\(description.name)\" is built: \(description.memoryKiB / 1024) MiB, "
+                + "\(description.vcpus) vCPUs of \(description.maxVCPUs), engine \(engineName)")
     }
 
     private static func failure(opening directory: GuestDirectory, _ error: any Error) -> OperatorError {

@@ -40,7 +40,8 @@ extension Extended80 {
         }
         if x.kind == .finite && x.sign && x.exponent >= 0 { return Extended80(Unpacked.invalid(&context)) }
         let wide = WideFloat(x)
-        let logarithm = x.exponent < -2
+        let logarithm =
+            x.exponent < -2
             ? WideFloat.twiceArtanh(wide / (.two + wide)) * .log2ofE
             : WideFloat.logarithm2(.one + wide)
         return product(x.kind == .zero ? .zero : logarithm, negativeZero: x.sign, exact: false, x, y, &context)
@@ -57,8 +58,10 @@ extension Extended80 {
     }
 
     /// A logarithm times `y`, whatever `y` is but a NaN. `negativeZero` is the sign of a logarithm that is zero.
-    private static func product(_ logarithm: WideFloat, negativeZero: Bool, exact: Bool, _ x: Unpacked, _ y: Unpacked,
-                                _ context: inout FloatContext) -> Extended80 {
+    private static func product(
+        _ logarithm: WideFloat, negativeZero: Bool, exact: Bool, _ x: Unpacked, _ y: Unpacked,
+        _ context: inout FloatContext
+    ) -> Extended80 {
         let sign = (logarithm.isZero ? negativeZero : logarithm.sign) != y.sign
         if y.kind == .infinity && logarithm.isZero { return Extended80(Unpacked.invalid(&context)) }
         Unpacked.noteDenormals(x, y, &context)

@@ -31,8 +31,10 @@ extension Extended80 {
     }
 
     /// The last reduction, for exponents that differ by -1 to 63. Remainders count in halves of `b`'s last place.
-    private static func complete(_ a: Unpacked, _ b: Unpacked, _ difference: Int32, nearest: Bool,
-                                 _ context: inout FloatContext) -> Remainder {
+    private static func complete(
+        _ a: Unpacked, _ b: Unpacked, _ difference: Int32, nearest: Bool,
+        _ context: inout FloatContext
+    ) -> Remainder {
         var quotient: UInt64 = 0
         var remainder = a.significand &>> 64
         if difference >= 0 {

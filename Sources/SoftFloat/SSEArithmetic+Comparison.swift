@@ -11,12 +11,13 @@ extension SSEArithmetic {
     @inlinable @inline(__always)
     public static func holds<T: SSEScalar>(_ predicate: UInt8, _ a: T, _ b: T, mxcsr: inout UInt32) -> Bool {
         let order = compare(a, b, signaling: predicate & 3 == 1 || predicate & 3 == 2, mxcsr: &mxcsr)
-        let positive = switch predicate & 3 {
-        case 0: order == .equal
-        case 1: order == .less
-        case 2: order == .less || order == .equal
-        default: order == .unordered
-        }
+        let positive =
+            switch predicate & 3 {
+            case 0: order == .equal
+            case 1: order == .less
+            case 2: order == .less || order == .equal
+            default: order == .unordered
+            }
         return positive != (predicate & 4 != 0)
     }
 

@@ -66,8 +66,9 @@ public enum SSEArithmetic {
     static func softSum<T: SSEScalar>(_ a: T, _ b: T, negating: Bool, _ mxcsr: inout UInt32) -> T {
         var context = FloatContext(mxcsr: mxcsr)
         let addend = b.unpacked.operand(context)
-        let value = Unpacked.sum(a.unpacked.operand(context), negating && !addend.isNaN ? addend.negated : addend,
-                                 x87: false, &context)
+        let value = Unpacked.sum(
+            a.unpacked.operand(context), negating && !addend.isNaN ? addend.negated : addend,
+            x87: false, &context)
         return finish(value, &context, &mxcsr)
     }
 

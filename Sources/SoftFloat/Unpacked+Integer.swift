@@ -8,12 +8,13 @@ extension Unpacked {
         let rest = UInt64(truncatingIfNeeded: aligned)
         guard rest != 0 else { return (whole, false, false) }
         let half = UInt64(1) &<< 63
-        let up = switch mode {
-        case .nearestEven: rest > half || (rest == half && whole & 1 != 0)
-        case .down: sign
-        case .up: !sign
-        case .towardZero: false
-        }
+        let up =
+            switch mode {
+            case .nearestEven: rest > half || (rest == half && whole & 1 != 0)
+            case .down: sign
+            case .up: !sign
+            case .towardZero: false
+            }
         guard up else { return (whole, true, false) }
         let (sum, carry) = whole.addingReportingOverflow(1)
         return carry ? nil : (sum, true, true)
@@ -24,7 +25,7 @@ extension Unpacked {
         let least = Int64.min &>> Int64(truncatingIfNeeded: 64 &- bitCount)
         if kind == .zero { return 0 }
         guard kind == .finite, let whole = wholeMagnitude(mode),
-              whole.magnitude <= least.magnitude &- (sign ? 0 : 1)
+            whole.magnitude <= least.magnitude &- (sign ? 0 : 1)
         else {
             context.raise(.invalid)
             return least

@@ -43,12 +43,13 @@ extension Unpacked {
         let base = bits &- rest
         guard rest != 0 else { return Cut(significand: base, carry: false, inexact: false, up: false) }
         let half = unit &>> 1
-        let up = switch mode {
-        case .nearestEven: rest > half || (rest == half && base & unit != 0)
-        case .down: sign
-        case .up: !sign
-        case .towardZero: false
-        }
+        let up =
+            switch mode {
+            case .nearestEven: rest > half || (rest == half && base & unit != 0)
+            case .down: sign
+            case .up: !sign
+            case .towardZero: false
+            }
         guard up else { return Cut(significand: base, carry: false, inexact: true, up: false) }
         let (sum, carry) = base.addingReportingOverflow(unit)
         return Cut(significand: carry ? 1 &<< 127 : sum, carry: carry, inexact: true, up: true)
@@ -109,12 +110,13 @@ extension Unpacked {
 
     private func overflowed(_ format: FloatFormat, _ context: inout FloatContext) -> Unpacked {
         context.raise([.overflow, .inexact])
-        let toInfinity = switch context.rounding {
-        case .nearestEven: true
-        case .down: sign
-        case .up: !sign
-        case .towardZero: false
-        }
+        let toInfinity =
+            switch context.rounding {
+            case .nearestEven: true
+            case .down: sign
+            case .up: !sign
+            case .towardZero: false
+            }
         context.roundedUp = toInfinity
         guard !toInfinity else { return .infinity(sign: sign) }
         let ones = ~UInt128(0) &<< UInt128(truncatingIfNeeded: 128 &- format.precision)

@@ -62,8 +62,9 @@ public struct Unpacked: BitwiseCopyable, Sendable {
         let bias = limit &>> 1
         if biased == limit {
             let quiet = aligned &>> 126 & 1 != 0
-            self.init(fraction == 0 ? .infinity : quiet ? .quietNaN : .signalingNaN, sign: sign,
-                      significand: aligned | 1 &<< 127)
+            self.init(
+                fraction == 0 ? .infinity : quiet ? .quietNaN : .signalingNaN, sign: sign,
+                significand: aligned | 1 &<< 127)
         } else if biased != 0 {
             self.init(.finite, sign: sign, exponent: biased &- bias, significand: aligned | 1 &<< 127)
         } else if fraction == 0 {

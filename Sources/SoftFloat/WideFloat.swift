@@ -54,7 +54,8 @@ struct WideFloat: BitwiseCopyable {
     static func + (a: WideFloat, b: WideFloat) -> WideFloat {
         if a.isZero { return b }
         if b.isZero { return a }
-        let sum = a.sign == b.sign
+        let sum =
+            a.sign == b.sign
             ? Unpacked.magnitudeSum(a.unpacked(inexact: false), b.unpacked(inexact: false))
             : Unpacked.magnitudeDifference(a.unpacked(inexact: false), b.unpacked(inexact: false), zeroSign: false)
         return WideFloat(sum)

@@ -111,7 +111,8 @@ public struct GuestCreation: Sendable {
             throw OperatorError("\(subject): not a regular file", remedy: remedy, code: .creationFailed)
         }
         guard unsafe access(path, R_OK) == 0 else {
-            throw OperatorError("\(subject): \(SystemError.text(errno))", remedy: "make the file readable for this user", code: .creationFailed)
+            throw OperatorError(
+                "\(subject): \(SystemError.text(errno))", remedy: "make the file readable for this user", code: .creationFailed)
         }
     }
 

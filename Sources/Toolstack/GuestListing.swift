@@ -66,7 +66,8 @@ extension GuestListing.Row {
     }
 
     fileprivate func line(verbose: Bool) -> String {
-        var line = Columns.left(name, 40) + " " + Columns.right("\(domainID)", 5) + " " + Columns.right("\(memoryMiB)", 5) + " "
+        var line =
+            Columns.left(name, 40) + " " + Columns.right("\(domainID)", 5) + " " + Columns.right("\(memoryMiB)", 5) + " "
             + Columns.right("\(vcpus)", 5) + "     " + state.letters + "  " + Columns.right(Columns.tenths(seconds), 8)
         guard verbose else { return line }
         let reason = state.shutdownReason.map { String($0.rawValue, radix: 16) } ?? "-"

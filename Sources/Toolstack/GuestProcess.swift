@@ -120,7 +120,7 @@ struct GuestProcess: ~Copyable {
 
         var processID: Int32 = 0
         let arguments = unsafe [strdup(executable), strdup(reservation.directory), nil]
-        defer { for unsafe argument in unsafe arguments { unsafe free(argument) } }
+        defer { unsafe arguments.forEach { unsafe free($0) } }
         let result = unsafe posix_spawn(&processID, executable, &actions, &attributes, arguments, environ)
         extendLifetime(pipe)
         extendLifetime(lock)

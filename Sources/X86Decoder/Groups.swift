@@ -21,7 +21,8 @@ extension Decoder {
             && !(entry.isSelectedByPrefix && entry.prefixes & selectingPrefix == 0)
         if !valid { reject() }
         guard entry.group != 0 else { return }
-        let known = row.opcode < 0x100
+        let known =
+            row.opcode < 0x100
             ? applyOneByteGroup(entry.group, &immediate, &lockable)
             : applyGroup(entry.group, &lockable)
         if !known { reject() }

@@ -96,7 +96,9 @@ extension Decoder {
         case .wordOrLong, .nearBranch:
             row.immediate = row.operandSize == 2 ? cursor.nextSigned(Int16.self) : cursor.nextSigned(Int32.self)
         case .full:
-            row.immediate = row.operandSize == 8 ? cursor.next(Int64.self)
+            row.immediate =
+                row.operandSize == 8
+                ? cursor.next(Int64.self)
                 : row.operandSize == 2 ? cursor.nextSigned(Int16.self) : cursor.nextSigned(Int32.self)
         case .enter:
             row.immediate = cursor.nextSigned(UInt16.self)
@@ -105,7 +107,9 @@ extension Decoder {
             row.immediate = row.operandSize == 2 ? cursor.nextSigned(UInt16.self) : cursor.nextSigned(UInt32.self)
             row.immediate |= cursor.nextSigned(UInt16.self) << 32
         case .offset:
-            row.immediate = addressSize == 8 ? cursor.next(Int64.self)
+            row.immediate =
+                addressSize == 8
+                ? cursor.next(Int64.self)
                 : addressSize == 2 ? cursor.nextSigned(UInt16.self) : cursor.nextSigned(UInt32.self)
         }
     }

@@ -46,7 +46,8 @@ struct OpcodeRow: BitwiseCopyable {
 
     /// Anything beyond the plain reading: the decoder's common path tests this word once.
     var isSpecial: Bool {
-        bits & ~(Self.modRM | Self.registerInOpcode | Self.lockable | Self.endsBlock | Self.defaults64 | Self.forces64
+        bits
+            & ~(Self.modRM | Self.registerInOpcode | Self.lockable | Self.endsBlock | Self.defaults64 | Self.forces64
             | Self.implicitMemory | (15 << Self.immediateShift)) != 0
     }
 

@@ -50,19 +50,23 @@ extension Core {
         switch MemoryLayout<T>.size {
         case 1:
             let (done, old) = unsafe pointer.assumingMemoryBound(to: Atomic<UInt8>.self).pointee.compareExchange(
-                expected: UInt8(truncatingIfNeeded: expected), desired: UInt8(truncatingIfNeeded: desired), ordering: .sequentiallyConsistent)
+                expected: UInt8(truncatingIfNeeded: expected), desired: UInt8(truncatingIfNeeded: desired),
+                ordering: .sequentiallyConsistent)
             return (done, T(truncatingIfNeeded: old))
         case 2:
             let (done, old) = unsafe pointer.assumingMemoryBound(to: Atomic<UInt16>.self).pointee.compareExchange(
-                expected: UInt16(truncatingIfNeeded: expected), desired: UInt16(truncatingIfNeeded: desired), ordering: .sequentiallyConsistent)
+                expected: UInt16(truncatingIfNeeded: expected), desired: UInt16(truncatingIfNeeded: desired),
+                ordering: .sequentiallyConsistent)
             return (done, T(truncatingIfNeeded: old))
         case 4:
             let (done, old) = unsafe pointer.assumingMemoryBound(to: Atomic<UInt32>.self).pointee.compareExchange(
-                expected: UInt32(truncatingIfNeeded: expected), desired: UInt32(truncatingIfNeeded: desired), ordering: .sequentiallyConsistent)
+                expected: UInt32(truncatingIfNeeded: expected), desired: UInt32(truncatingIfNeeded: desired),
+                ordering: .sequentiallyConsistent)
             return (done, T(truncatingIfNeeded: old))
         default:
             let (done, old) = unsafe pointer.assumingMemoryBound(to: Atomic<UInt64>.self).pointee.compareExchange(
-                expected: UInt64(truncatingIfNeeded: expected), desired: UInt64(truncatingIfNeeded: desired), ordering: .sequentiallyConsistent)
+                expected: UInt64(truncatingIfNeeded: expected), desired: UInt64(truncatingIfNeeded: desired),
+                ordering: .sequentiallyConsistent)
             return (done, T(truncatingIfNeeded: old))
         }
     }

@@ -20,7 +20,8 @@ extension Core {
     }
 
     @inline(never)
-    private func lookUpBlock(_ rip: UInt64, _ entry: UnsafeMutablePointer<JumpCacheEntry>) throws(GuestFault) -> UnsafeMutablePointer<Block> {
+    private func lookUpBlock(_ rip: UInt64, _ entry: UnsafeMutablePointer<JumpCacheEntry>) throws(GuestFault) -> UnsafeMutablePointer<Block>
+    {
         let address = try codeLinear(rip)
         let (frame, isGlobal) = try fetchFrame(address)
         let key = BlockCache.key(frame, Int(truncatingIfNeeded: address & 0xfff), s.codeSize)
@@ -65,7 +66,8 @@ extension Core {
         let kind: AccessKind = s.cpl == 3 ? [.execute, .user] : .execute
         let (host, physical, frame) = unsafe try fill(address, kind)
         if unsafe host == nil {
-            shared.crash = "instruction fetch at 0x\(String(address, radix: 16)) from guest-physical 0x\(String(physical, radix: 16)), where no memory is"
+            shared.crash =
+                "instruction fetch at 0x\(String(address, radix: 16)) from guest-physical 0x\(String(physical, radix: 16)), where no memory is"
             s.exitReason = .noCodeMemory
             throw .leave
         }
@@ -126,9 +128,10 @@ extension Core {
         end.code = UInt16(Operation.endOfBlock.rawValue)
         end.offset = UInt16(truncatingIfNeeded: offset)
         unsafe (rows + count).initialize(to: end)
-        unsafe block.initialize(to: Block(
-            key: key, isValid: true, crossesPage: second != nil, instructionCount: UInt16(truncatingIfNeeded: count),
-            secondFrame: second?.rawValue ?? 0))
+        unsafe block.initialize(
+            to: Block(
+                key: key, isValid: true, crossesPage: second != nil, instructionCount: UInt16(truncatingIfNeeded: count),
+                secondFrame: second?.rawValue ?? 0))
         return (count + 1, offset, second)
     }
 

@@ -6,15 +6,18 @@ internal import X86Decoder
 /// Control registers, INVLPG, INVPCID and XCR0 (SDM vol. 3A, 2.5 and 4.10).
 extension Core {
     private static let reservedAddress: UInt64 = ~((1 << UInt64(GuestMemory.physicalAddressBits)) - 1)
-    private static let cr0Bits: UInt64 = CR0.protection | CR0.monitorCoprocessor | CR0.emulation | CR0.taskSwitched
+    private static let cr0Bits: UInt64 =
+        CR0.protection | CR0.monitorCoprocessor | CR0.emulation | CR0.taskSwitched
         | CR0.extensionType | CR0.numericError | CR0.writeProtect | CR0.alignmentMask | CR0.notWriteThrough
         | CR0.cacheDisable | CR0.paging
-    private static let cr4Bits: UInt64 = CR4.virtual8086Extensions | CR4.protectedVirtualInterrupts | CR4.timeStampDisable
+    private static let cr4Bits: UInt64 =
+        CR4.virtual8086Extensions | CR4.protectedVirtualInterrupts | CR4.timeStampDisable
         | CR4.debuggingExtensions | CR4.pageSizeExtensions | CR4.physicalAddressExtension | CR4.machineCheck
         | CR4.pageGlobal | CR4.performanceCounter | CR4.osFXSR | CR4.osXMMExceptions | CR4.userModeInstructionPrevention
         | CR4.fsgsbase | CR4.pcid | CR4.osXSAVE | CR4.smep | CR4.smap
     /// Changes of these bits of CR4 change what translations mean.
-    private static let pagingBits: UInt64 = CR4.pageSizeExtensions | CR4.physicalAddressExtension | CR4.pageGlobal | CR4.pcid
+    private static let pagingBits: UInt64 =
+        CR4.pageSizeExtensions | CR4.physicalAddressExtension | CR4.pageGlobal | CR4.pcid
         | CR4.smep | CR4.smap
 
     // MARK: - MOV

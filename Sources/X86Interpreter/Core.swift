@@ -90,17 +90,44 @@ struct Core {
         setByte(atOffset: Core.byteOffset(number, rex: i.flags.contains(.rex)), value)
     }
 
-    @inline(__always) var rax: UInt64 { get { file(0) } nonmutating set { setFile(0, newValue) } }
-    @inline(__always) var rcx: UInt64 { get { file(1) } nonmutating set { setFile(1, newValue) } }
-    @inline(__always) var rdx: UInt64 { get { file(2) } nonmutating set { setFile(2, newValue) } }
-    @inline(__always) var rbx: UInt64 { get { file(3) } nonmutating set { setFile(3, newValue) } }
-    @inline(__always) var rsp: UInt64 { get { file(4) } nonmutating set { setFile(4, newValue) } }
-    @inline(__always) var rbp: UInt64 { get { file(5) } nonmutating set { setFile(5, newValue) } }
-    @inline(__always) var rsi: UInt64 { get { file(6) } nonmutating set { setFile(6, newValue) } }
-    @inline(__always) var rdi: UInt64 { get { file(7) } nonmutating set { setFile(7, newValue) } }
+    @inline(__always) var rax: UInt64 {
+        get { file(0) }
+        nonmutating set { setFile(0, newValue) }
+    }
+    @inline(__always) var rcx: UInt64 {
+        get { file(1) }
+        nonmutating set { setFile(1, newValue) }
+    }
+    @inline(__always) var rdx: UInt64 {
+        get { file(2) }
+        nonmutating set { setFile(2, newValue) }
+    }
+    @inline(__always) var rbx: UInt64 {
+        get { file(3) }
+        nonmutating set { setFile(3, newValue) }
+    }
+    @inline(__always) var rsp: UInt64 {
+        get { file(4) }
+        nonmutating set { setFile(4, newValue) }
+    }
+    @inline(__always) var rbp: UInt64 {
+        get { file(5) }
+        nonmutating set { setFile(5, newValue) }
+    }
+    @inline(__always) var rsi: UInt64 {
+        get { file(6) }
+        nonmutating set { setFile(6, newValue) }
+    }
+    @inline(__always) var rdi: UInt64 {
+        get { file(7) }
+        nonmutating set { setFile(7, newValue) }
+    }
 
     /// RIP of the first instruction of the running block.
-    @inline(__always) var blockRIP: UInt64 { get { file(16) } nonmutating set { setFile(16, newValue) } }
+    @inline(__always) var blockRIP: UInt64 {
+        get { file(16) }
+        nonmutating set { setFile(16, newValue) }
+    }
     /// RIP of an instruction of the running block.
     @inline(__always) func instructionRIP(_ i: InstructionRef) -> UInt64 { wrapRIP(blockRIP &+ UInt64(truncatingIfNeeded: i.offset)) }
     /// RIP of the instruction after it.

@@ -108,7 +108,8 @@ extension Core {
         var frame = StackFrame(segment: segment(2), pointer: rsp, size: size, isLong: false, errorCode: event.external)
         if changesLevel {
             let (stack, pointer) = try innerStack(cpl, external: event.external)
-            frame = StackFrame(segment: stack, pointer: pointer, size: size, isLong: false, errorCode: Core.code(stack.selector, event.external))
+            frame = StackFrame(
+                segment: stack, pointer: pointer, size: size, isLong: false, errorCode: Core.code(stack.selector, event.external))
         }
         guard gate.gateOffset <= UInt64(code.limit) else { throw .generalProtection(event.external) }
         // The frame is checked as the handler's, not as virtual-8086 code's.

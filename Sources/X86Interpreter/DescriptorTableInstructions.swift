@@ -53,7 +53,8 @@ extension Core {
         let code = Core.code(selector)
         guard selector & 4 == 0 else { throw .generalProtection(code) }
         var descriptor = try readDescriptor(selector)
-        let isTSS = descriptor.type == SystemType.availableTSS
+        let isTSS =
+            descriptor.type == SystemType.availableTSS
             || (descriptor.type == SystemType.availableTSS16 && !isLongMode)
         guard isTSS else { throw .generalProtection(code) }
         try readUpperHalf(selector, &descriptor)

@@ -26,9 +26,10 @@ extension Core {
     func deliver(_ fault: GuestFault) {
         if fault.vector == ExceptionVector.pageFault && fault.hasErrorCode { s.cr2 = fault.address }
         let isFault = fault.kind == .fault
-        raise(Event(
-            vector: fault.vector, errorCode: fault.hasErrorCode ? fault.errorCode : nil,
-            returnRIP: isFault ? s.rip : s.nextRIP, setsResume: isFault))
+        raise(
+            Event(
+                vector: fault.vector, errorCode: fault.hasErrorCode ? fault.errorCode : nil,
+                returnRIP: isFault ? s.rip : s.nextRIP, setsResume: isFault))
     }
 
     /// Delivers an external interrupt at an instruction boundary.
@@ -67,7 +68,8 @@ extension Core {
 
     private func combine(_ event: Event, _ fault: GuestFault) -> Event {
         let isPageFault = event.vector == ExceptionVector.pageFault
-        let isDouble = isPageFault
+        let isDouble =
+            isPageFault
             ? fault.vector == ExceptionVector.pageFault || Core.isContributory(fault.vector)
             : Core.isContributory(event.vector) && Core.isContributory(fault.vector)
         if isDouble && !event.isSoftware {

@@ -26,7 +26,9 @@ extension Core {
             let from = blockRIP
             let flushes = shared.blocks.flushCount
             let next = unsafe try currentBlock()
-            if exit != .anywhere, flushes == shared.blocks.flushCount, isSamePage(from, s.rip), unsafe block.pointee.isValid, unsafe !next.pointee.crossesPage {
+            if exit != .anywhere, flushes == shared.blocks.flushCount, isSamePage(from, s.rip), unsafe block.pointee.isValid,
+                unsafe !next.pointee.crossesPage
+            {
                 if exit == .taken { unsafe block.pointee.link1 = next } else { unsafe block.pointee.link0 = next }
             }
             unsafe block = next
@@ -231,15 +233,23 @@ extension Core {
                 case .zeroExtend8RM: setFile(i.regIndex, UInt64(truncatingIfNeeded: try loadOperand(i, as: UInt8.self)))
                 case .zeroExtend16RM: setFile(i.regIndex, UInt64(truncatingIfNeeded: try loadOperand(i, as: UInt16.self)))
                 case .signExtend8RR32: setRegister(i.regIndex, UInt32(truncatingIfNeeded: Int8(bitPattern: byte(atOffset: i.rm))))
-                case .signExtend16RR32: setRegister(i.regIndex, UInt32(truncatingIfNeeded: Int16(bitPattern: register(i.rmIndex, as: UInt16.self))))
-                case .signExtend8RM32: setRegister(i.regIndex, UInt32(truncatingIfNeeded: Int8(bitPattern: try loadOperand(i, as: UInt8.self))))
-                case .signExtend16RM32: setRegister(i.regIndex, UInt32(truncatingIfNeeded: Int16(bitPattern: try loadOperand(i, as: UInt16.self))))
+                case .signExtend16RR32:
+                    setRegister(i.regIndex, UInt32(truncatingIfNeeded: Int16(bitPattern: register(i.rmIndex, as: UInt16.self))))
+                case .signExtend8RM32:
+                    setRegister(i.regIndex, UInt32(truncatingIfNeeded: Int8(bitPattern: try loadOperand(i, as: UInt8.self))))
+                case .signExtend16RM32:
+                    setRegister(i.regIndex, UInt32(truncatingIfNeeded: Int16(bitPattern: try loadOperand(i, as: UInt16.self))))
                 case .signExtend8RR64: setRegister(i.regIndex, UInt64(truncatingIfNeeded: Int8(bitPattern: byte(atOffset: i.rm))))
-                case .signExtend16RR64: setRegister(i.regIndex, UInt64(truncatingIfNeeded: Int16(bitPattern: register(i.rmIndex, as: UInt16.self))))
-                case .signExtend8RM64: setRegister(i.regIndex, UInt64(truncatingIfNeeded: Int8(bitPattern: try loadOperand(i, as: UInt8.self))))
-                case .signExtend16RM64: setRegister(i.regIndex, UInt64(truncatingIfNeeded: Int16(bitPattern: try loadOperand(i, as: UInt16.self))))
-                case .signExtend32RR64: setRegister(i.regIndex, UInt64(truncatingIfNeeded: Int32(bitPattern: register(i.rmIndex, as: UInt32.self))))
-                case .signExtend32RM64: setRegister(i.regIndex, UInt64(truncatingIfNeeded: Int32(bitPattern: try loadOperand(i, as: UInt32.self))))
+                case .signExtend16RR64:
+                    setRegister(i.regIndex, UInt64(truncatingIfNeeded: Int16(bitPattern: register(i.rmIndex, as: UInt16.self))))
+                case .signExtend8RM64:
+                    setRegister(i.regIndex, UInt64(truncatingIfNeeded: Int8(bitPattern: try loadOperand(i, as: UInt8.self))))
+                case .signExtend16RM64:
+                    setRegister(i.regIndex, UInt64(truncatingIfNeeded: Int16(bitPattern: try loadOperand(i, as: UInt16.self))))
+                case .signExtend32RR64:
+                    setRegister(i.regIndex, UInt64(truncatingIfNeeded: Int32(bitPattern: register(i.rmIndex, as: UInt32.self))))
+                case .signExtend32RM64:
+                    setRegister(i.regIndex, UInt64(truncatingIfNeeded: Int32(bitPattern: try loadOperand(i, as: UInt32.self))))
                 case .lea32: setRegister(i.regIndex, UInt32(truncatingIfNeeded: effectiveAddress(i)))
                 case .lea64: setFile(i.regIndex, effectiveAddress(i))
 
@@ -254,8 +264,10 @@ extension Core {
                 case .shlRI32: setRegister(i.rmIndex, shiftLeft(register(i.rmIndex, as: UInt32.self), i.immediate8))
                 case .shrRI32: setRegister(i.rmIndex, shiftRight(register(i.rmIndex, as: UInt32.self), i.immediate8))
                 case .sarRI32: setRegister(i.rmIndex, shiftRightArithmetic(register(i.rmIndex, as: UInt32.self), i.immediate8))
-                case .imulRR32: setRegister(i.regIndex, multiplySigned(register(i.regIndex, as: UInt32.self), register(i.rmIndex, as: UInt32.self)))
-                case .imulRM32: setRegister(i.regIndex, multiplySigned(register(i.regIndex, as: UInt32.self), try loadOperand(i, as: UInt32.self)))
+                case .imulRR32:
+                    setRegister(i.regIndex, multiplySigned(register(i.regIndex, as: UInt32.self), register(i.rmIndex, as: UInt32.self)))
+                case .imulRM32:
+                    setRegister(i.regIndex, multiplySigned(register(i.regIndex, as: UInt32.self), try loadOperand(i, as: UInt32.self)))
                 case .cmovRR32: setRegister(i.regIndex, register(condition(i.opcodeByte) ? i.rmIndex : i.regIndex, as: UInt32.self))
                 case .incRR64: setRegister(i.rmIndex, increment(register(i.rmIndex, as: UInt64.self)))
                 case .decRR64: setRegister(i.rmIndex, decrement(register(i.rmIndex, as: UInt64.self)))
@@ -264,8 +276,10 @@ extension Core {
                 case .shlRI64: setRegister(i.rmIndex, shiftLeft(register(i.rmIndex, as: UInt64.self), i.immediate8))
                 case .shrRI64: setRegister(i.rmIndex, shiftRight(register(i.rmIndex, as: UInt64.self), i.immediate8))
                 case .sarRI64: setRegister(i.rmIndex, shiftRightArithmetic(register(i.rmIndex, as: UInt64.self), i.immediate8))
-                case .imulRR64: setRegister(i.regIndex, multiplySigned(register(i.regIndex, as: UInt64.self), register(i.rmIndex, as: UInt64.self)))
-                case .imulRM64: setRegister(i.regIndex, multiplySigned(register(i.regIndex, as: UInt64.self), try loadOperand(i, as: UInt64.self)))
+                case .imulRR64:
+                    setRegister(i.regIndex, multiplySigned(register(i.regIndex, as: UInt64.self), register(i.rmIndex, as: UInt64.self)))
+                case .imulRM64:
+                    setRegister(i.regIndex, multiplySigned(register(i.regIndex, as: UInt64.self), try loadOperand(i, as: UInt64.self)))
                 case .cmovRR64: setRegister(i.regIndex, register(condition(i.opcodeByte) ? i.rmIndex : i.regIndex, as: UInt64.self))
                 case .setccR8: setByte(atOffset: i.rm, condition(i.opcodeByte) ? 1 : 0)
                 case .exchangeRR64:

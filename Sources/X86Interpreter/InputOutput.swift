@@ -80,7 +80,9 @@ extension Core {
         setAddressRegister(number, isDown ? file(number) &- distance : file(number) &+ distance, mask)
     }
 
-    private func elementAddress(_ i: InstructionRef, _ number: Int, _ register: Int, _ size: Int, _ mask: UInt64, isWrite: Bool)
+    private func elementAddress(
+        _ i: InstructionRef, _ number: Int, _ register: Int, _ size: Int, _ mask: UInt64, isWrite: Bool
+    )
         throws(GuestFault) -> UInt64
     {
         let offset = file(register) & mask

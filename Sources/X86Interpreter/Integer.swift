@@ -91,7 +91,12 @@ extension Core {
         case 0x8d: storeReg(i, T(truncatingIfNeeded: effectiveAddress(i)))
         case 0x90...0x97: exchangeAccumulator(i, as: T.self)
         case 0x98: extendAccumulator(as: T.self)
-        case 0x99: setRegister(2, T(truncatingIfNeeded: T.SignedWord(truncatingIfNeeded: register(0, as: T.self)) &>> T.SignedWord(truncatingIfNeeded: T.bitWidth &- 1)))
+        case 0x99:
+            setRegister(
+                2,
+                T(
+                    truncatingIfNeeded: T.SignedWord(truncatingIfNeeded: register(0, as: T.self))
+                        &>> T.SignedWord(truncatingIfNeeded: T.bitWidth &- 1)))
         default: try executeSized(i, as: T.self)
         }
     }

@@ -19,7 +19,8 @@ extension Core {
     /// The effective address without the segment base (LEA, INVLPG and the like), cut to the address size.
     @inline(__always)
     func effectiveAddress(_ i: InstructionRef) -> UInt64 {
-        let sum = file(Int(truncatingIfNeeded: i.base)) &+ (file(Int(truncatingIfNeeded: i.index)) &<< UInt64(truncatingIfNeeded: i.scale))
+        let sum =
+            file(Int(truncatingIfNeeded: i.base)) &+ (file(Int(truncatingIfNeeded: i.index)) &<< UInt64(truncatingIfNeeded: i.scale))
             &+ UInt64(bitPattern: Int64(i.displacement))
         if _slowPath(i.flags.contains(.address16)) { return sum & 0xffff }
         return _slowPath(i.flags.contains(.address32)) ? sum & 0xffff_ffff : sum

@@ -154,28 +154,46 @@ extension Core {
         switch i.opcodeByte & 7 {
         case 0:
             let source = Vector(try lowOperand(i, as: UInt64.self), 0)
-            if isSigned { setXMM(i.reg, SIMD8<Int16>(truncatingIfNeeded: source.signedBytes.lowHalf)) }
-            else { setXMM(i.reg, SIMD8<UInt16>(truncatingIfNeeded: source.bytes.lowHalf)) }
+            if isSigned {
+                setXMM(i.reg, SIMD8<Int16>(truncatingIfNeeded: source.signedBytes.lowHalf))
+            } else {
+                setXMM(i.reg, SIMD8<UInt16>(truncatingIfNeeded: source.bytes.lowHalf))
+            }
         case 1:
             let source = Vector(UInt64(try lowOperand(i, as: UInt32.self)), 0)
-            if isSigned { setXMM(i.reg, SIMD4<Int32>(truncatingIfNeeded: source.signedBytes.lowHalf.lowHalf)) }
-            else { setXMM(i.reg, SIMD4<UInt32>(truncatingIfNeeded: source.bytes.lowHalf.lowHalf)) }
+            if isSigned {
+                setXMM(i.reg, SIMD4<Int32>(truncatingIfNeeded: source.signedBytes.lowHalf.lowHalf))
+            } else {
+                setXMM(i.reg, SIMD4<UInt32>(truncatingIfNeeded: source.bytes.lowHalf.lowHalf))
+            }
         case 2:
             let source = Vector(UInt64(try lowOperand(i, as: UInt16.self)), 0)
-            if isSigned { setXMM(i.reg, SIMD2<Int64>(truncatingIfNeeded: source.signedBytes.lowHalf.lowHalf.lowHalf)) }
-            else { setXMM(i.reg, SIMD2<UInt64>(truncatingIfNeeded: source.bytes.lowHalf.lowHalf.lowHalf)) }
+            if isSigned {
+                setXMM(i.reg, SIMD2<Int64>(truncatingIfNeeded: source.signedBytes.lowHalf.lowHalf.lowHalf))
+            } else {
+                setXMM(i.reg, SIMD2<UInt64>(truncatingIfNeeded: source.bytes.lowHalf.lowHalf.lowHalf))
+            }
         case 3:
             let source = Vector(try lowOperand(i, as: UInt64.self), 0)
-            if isSigned { setXMM(i.reg, SIMD4<Int32>(truncatingIfNeeded: source.signedWords.lowHalf)) }
-            else { setXMM(i.reg, SIMD4<UInt32>(truncatingIfNeeded: source.words.lowHalf)) }
+            if isSigned {
+                setXMM(i.reg, SIMD4<Int32>(truncatingIfNeeded: source.signedWords.lowHalf))
+            } else {
+                setXMM(i.reg, SIMD4<UInt32>(truncatingIfNeeded: source.words.lowHalf))
+            }
         case 4:
             let source = Vector(UInt64(try lowOperand(i, as: UInt32.self)), 0)
-            if isSigned { setXMM(i.reg, SIMD2<Int64>(truncatingIfNeeded: source.signedWords.lowHalf.lowHalf)) }
-            else { setXMM(i.reg, SIMD2<UInt64>(truncatingIfNeeded: source.words.lowHalf.lowHalf)) }
+            if isSigned {
+                setXMM(i.reg, SIMD2<Int64>(truncatingIfNeeded: source.signedWords.lowHalf.lowHalf))
+            } else {
+                setXMM(i.reg, SIMD2<UInt64>(truncatingIfNeeded: source.words.lowHalf.lowHalf))
+            }
         default:
             let source = Vector(try lowOperand(i, as: UInt64.self), 0)
-            if isSigned { setXMM(i.reg, SIMD2<Int64>(truncatingIfNeeded: source.signedLongs.lowHalf)) }
-            else { setXMM(i.reg, SIMD2<UInt64>(truncatingIfNeeded: source.longs.lowHalf)) }
+            if isSigned {
+                setXMM(i.reg, SIMD2<Int64>(truncatingIfNeeded: source.signedLongs.lowHalf))
+            } else {
+                setXMM(i.reg, SIMD2<UInt64>(truncatingIfNeeded: source.longs.lowHalf))
+            }
         }
     }
 

@@ -29,7 +29,8 @@ extension Core {
             try settleFloat(mxcsr)
             setXMMLane(i.reg, 0, holds ? UInt32.max : 0)
         case .f2:
-            let holds = SSEArithmetic.holds(predicate, xmmLane(i.reg, 0, as: Double.self), try lowOperand(i, as: Double.self), mxcsr: &mxcsr)
+            let holds = SSEArithmetic.holds(
+                predicate, xmmLane(i.reg, 0, as: Double.self), try lowOperand(i, as: Double.self), mxcsr: &mxcsr)
             try settleFloat(mxcsr)
             setXMMLane(i.reg, 0, holds ? UInt64.max : 0)
         }

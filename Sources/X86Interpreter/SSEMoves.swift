@@ -78,7 +78,9 @@ extension Core {
         let source = xmm(i.rm, as: Vector.self)
         let quads = source &>> 63
         let longs = source &>> 31 & 1
-        let signs = prefix == .h66 ? quads.x | quads.y &<< 1
+        let signs =
+            prefix == .h66
+            ? quads.x | quads.y &<< 1
             : longs.x | quads.x &<< 1 | longs.y &<< 2 | quads.y &<< 3
         setRegister(i.regIndex, UInt32(truncatingIfNeeded: signs))
     }

@@ -50,7 +50,8 @@ extension Core {
         let last = offset &+ (is32 ? 5 : 3)
         guard task.isPresent, last <= UInt64(task.limit) else { throw .invalidTSS(Core.code(task.selector, external)) }
         let at = task.base &+ offset
-        let pointer = is32
+        let pointer =
+            is32
             ? UInt64(try loadTable(wrapTable(at), as: UInt32.self)) : UInt64(try loadTable(wrapTable(at), as: UInt16.self))
         let selector = try loadTable(wrapTable(at &+ (is32 ? 4 : 2)), as: UInt16.self)
         guard !Core.isNull(selector) else { throw .invalidTSS(external) }

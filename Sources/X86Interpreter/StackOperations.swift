@@ -60,7 +60,8 @@ extension Core {
             let frame = rsp
             try pushFrames(level, frame, as: T.self)
             let top = rsp &- UInt64(bitPattern: i.immediate & 0xffff)
-            try probeWrite(stackLinear(top, byteCount: Int(truncatingIfNeeded: size), isWrite: true), byteCount: Int(truncatingIfNeeded: size), 2)
+            try probeWrite(
+                stackLinear(top, byteCount: Int(truncatingIfNeeded: size), isWrite: true), byteCount: Int(truncatingIfNeeded: size), 2)
             setStackPointer(top)
             setRegister(5, T(truncatingIfNeeded: frame))
         } catch {

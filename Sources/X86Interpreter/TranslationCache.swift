@@ -102,7 +102,9 @@ extension Core {
     }
 
     /// Translates for an access and remembers it. Nil: no RAM there, the physical address is in the second part.
-    func fill(_ address: UInt64, _ kind: AccessKind) throws(GuestFault) -> (host: UnsafeMutableRawPointer?, physical: UInt64, frame: FrameIndex) {
+    func fill(
+        _ address: UInt64, _ kind: AccessKind
+    ) throws(GuestFault) -> (host: UnsafeMutableRawPointer?, physical: UInt64, frame: FrameIndex) {
         let translation = try translate(address, kind)
         let physical = GuestPhysicalAddress(translation.physical)
         guard let (frame, isWritable) = shared.memory.lookup(physical.frame), isWritable || !kind.contains(.write) else {

@@ -116,9 +116,10 @@ extension Core {
         case .f2: return Vector(PackedInteger.shuffleWords(a.x, selector), a.y)
         default:
             let lanes = a.longs
-            return Vector(lanes: SIMD4<UInt32>(
-                PackedInteger.long(lanes, selector), PackedInteger.long(lanes, selector &>> 2),
-                PackedInteger.long(lanes, selector &>> 4), PackedInteger.long(lanes, selector &>> 6)))
+            return Vector(
+                lanes: SIMD4<UInt32>(
+                    PackedInteger.long(lanes, selector), PackedInteger.long(lanes, selector &>> 2),
+                    PackedInteger.long(lanes, selector &>> 4), PackedInteger.long(lanes, selector &>> 6)))
         }
     }
 
@@ -129,9 +130,11 @@ extension Core {
         if prefix == .h66 {
             setXMM(i.reg, Vector(selector & 1 != 0 ? target.y : target.x, selector & 2 != 0 ? source.y : source.x))
         } else {
-            setXMM(i.reg, SIMD4<UInt32>(
-                PackedInteger.long(target.longs, selector), PackedInteger.long(target.longs, selector &>> 2),
-                PackedInteger.long(source.longs, selector &>> 4), PackedInteger.long(source.longs, selector &>> 6)))
+            setXMM(
+                i.reg,
+                SIMD4<UInt32>(
+                    PackedInteger.long(target.longs, selector), PackedInteger.long(target.longs, selector &>> 2),
+                    PackedInteger.long(source.longs, selector &>> 4), PackedInteger.long(source.longs, selector &>> 6)))
         }
     }
 }

@@ -20,14 +20,15 @@ extension Core {
     private func x87Compute(_ operation: UInt8, _ b: Unpacked, to destination: Int, pops: Int) {
         var context = x87Context
         let a = x87(0).unpacked
-        let result = switch operation {
-        case 0: Extended80.add(a, b, &context)
-        case 1: Extended80.multiply(a, b, &context)
-        case 4: Extended80.subtract(a, b, &context)
-        case 5: Extended80.subtract(b, a, &context)
-        case 6: Extended80.divide(a, b, &context)
-        default: Extended80.divide(b, a, &context)
-        }
+        let result =
+            switch operation {
+            case 0: Extended80.add(a, b, &context)
+            case 1: Extended80.multiply(a, b, &context)
+            case 4: Extended80.subtract(a, b, &context)
+            case 5: Extended80.subtract(b, a, &context)
+            case 6: Extended80.divide(a, b, &context)
+            default: Extended80.divide(b, a, &context)
+            }
         deliverX87(result, context, to: destination, pops: pops)
     }
 

@@ -61,13 +61,14 @@ extension Core {
     var fullX87TagWord: UInt16 {
         var word: UInt16 = 0
         for index in 0..<8 {
-            let tag: UInt16 = if s.ftw &>> UInt8(truncatingIfNeeded: index) & 1 == 0 { 3 } else {
-                switch Extended80(significand: x87Significand(index), signExponent: x87SignExponent(index)).classification {
-                case .normal: 0
-                case .zero: 1
-                case .unsupported, .nan, .infinity, .denormal: 2
+            let tag: UInt16 =
+                if s.ftw &>> UInt8(truncatingIfNeeded: index) & 1 == 0 { 3 } else {
+                    switch Extended80(significand: x87Significand(index), signExponent: x87SignExponent(index)).classification {
+                    case .normal: 0
+                    case .zero: 1
+                    case .unsupported, .nan, .infinity, .denormal: 2
+                    }
                 }
-            }
             word |= tag &<< UInt16(truncatingIfNeeded: index &* 2)
         }
         return word
@@ -147,7 +148,8 @@ extension Core {
         var environment = Environment()
         for number in 0..<7 {
             let offset = UInt64(truncatingIfNeeded: number)
-            environment.words[number] = isWideX87(i)
+            environment.words[number] =
+                isWideX87(i)
                 ? try load(operandAddress(i, offset &* 4), i.segment, as: UInt32.self)
                 : UInt32(truncatingIfNeeded: try load(operandAddress(i, offset &* 2), i.segment, as: UInt16.self))
         }

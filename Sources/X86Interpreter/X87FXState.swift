@@ -151,7 +151,8 @@ extension Core {
     // MARK: - parts of the image (SDM vol. 1, table 10-2)
 
     private func storeX87Image(_ i: InstructionRef) throws(GuestFault) {
-        let controls = UInt64(truncatingIfNeeded: s.fcw) | UInt64(truncatingIfNeeded: s.fsw) &<< 16
+        let controls =
+            UInt64(truncatingIfNeeded: s.fcw) | UInt64(truncatingIfNeeded: s.fsw) &<< 16
             | UInt64(truncatingIfNeeded: s.ftw) &<< 32 | UInt64(truncatingIfNeeded: s.fop & 0x7ff) &<< 48
         try store(operandAddress(i, 0), controls, i.segment)
         let wide = i.flags.contains(.rexW)

@@ -37,7 +37,9 @@ enum GrantMappingOps {
         }
     }
 
-    private static func place(_ mapping: GrantTable.Mapping, _ state: inout MemoryState, _ memory: GuestMemory) throws(GrantStatus)
+    private static func place(
+        _ mapping: GrantTable.Mapping, _ state: inout MemoryState, _ memory: GuestMemory
+    ) throws(GrantStatus)
         -> UInt32
     {
         if memory.lookup(mapping.gfn) != nil {

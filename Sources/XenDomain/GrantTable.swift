@@ -57,7 +57,9 @@ struct GrantTable: Sendable {
     }
 
     /// Marks an entry as used by `domain` and returns the frame it grants.
-    mutating func acquire(_ reference: UInt32, by domain: UInt16, readOnly: Bool, _ memory: GuestMemory) throws(GrantStatus)
+    mutating func acquire(
+        _ reference: UInt32, by domain: UInt16, readOnly: Bool, _ memory: GuestMemory
+    ) throws(GrantStatus)
         -> GuestFrameNumber
     {
         guard let entry = entry(reference, memory) else { throw .badReference }

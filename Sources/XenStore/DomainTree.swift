@@ -128,9 +128,10 @@ public struct DomainTree: Sendable {
             (front + "/ring-ref", "\(consoleFrame)", nil),
             (consoleBackend, "", guestReads), (copy + "/backend", consoleBackend, nil),
         ]
-        return ends + shared.flatMap { name, value -> [Line] in
-            [(consoleBackend + "/" + name, value, nil), (copy + "/" + name, value, nil)]
-        }
+        return ends
+            + shared.flatMap { name, value -> [Line] in
+                [(consoleBackend + "/" + name, value, nil), (copy + "/" + name, value, nil)]
+            }
     }
 }
 

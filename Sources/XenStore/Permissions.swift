@@ -43,7 +43,8 @@ public struct Permissions: Hashable, Sendable, CustomStringConvertible {
     init(words: some Sequence<ArraySlice<UInt8>>) throws(StoreError) {
         entries = []
         for word in words {
-            guard let letter = word.first, let access = Access(letter: letter), let domain = decimal(word.dropFirst(), as: UInt16.self) else {
+            guard let letter = word.first, let access = Access(letter: letter), let domain = decimal(word.dropFirst(), as: UInt16.self)
+            else {
                 throw .invalidArgument
             }
             entries.append(Entry(domain: domain, access: access))

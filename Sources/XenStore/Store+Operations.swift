@@ -10,7 +10,8 @@ extension Store {
         try look(at: path, .content, in: transaction, by: id).value
     }
 
-    public mutating func permissions(of path: StorePath, in transaction: UInt32 = 0, by id: ConnectionID) throws(StoreError) -> Permissions {
+    public mutating func permissions(of path: StorePath, in transaction: UInt32 = 0, by id: ConnectionID) throws(StoreError) -> Permissions
+    {
         try look(at: path, .content, in: transaction, by: id).permissions
     }
 

@@ -74,7 +74,9 @@ extension Tree {
         return Change(path: path, isRemoval: true, before: before)
     }
 
-    private mutating func setPermissions(_ permissions: Permissions, at path: StorePath, by requester: Requester) throws(StoreError) -> Change {
+    private mutating func setPermissions(
+        _ permissions: Permissions, at path: StorePath, by requester: Requester
+    ) throws(StoreError) -> Change {
         guard let node = node(path) else { throw missing(path, for: requester) }
         guard requester.owns(node.permissions) else { throw .accessDenied }
         guard requester.isPrivileged || permissions.owner == node.permissions.owner else { throw .notPermitted }

@@ -104,7 +104,9 @@ public final class XenStoreServer: Sendable {
         let token = Array(String(number).utf8)
         state.withLock { state in
             guard let (path, _) = state.callbacks.removeValue(forKey: token) else { return }
-            do { try state.store.unwatch(path, token: token, by: state.store.local) } catch { preconditionFailure("a watch we keep is there") }
+            do { try state.store.unwatch(path, token: token, by: state.store.local) } catch {
+                preconditionFailure("a watch we keep is there")
+            }
         }
     }
 

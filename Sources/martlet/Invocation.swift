@@ -31,7 +31,8 @@ struct Invocation: Sendable {
         case "f", "t", "T": break  // Force, carriage returns and time stamps: nothing here differs by them.
         default:
             throw OperatorError(
-                "option `\(letter)' not supported", remedy: "before the command, these are: -v -N -f -t -T; see `\(programName) help'", code: .usage)
+                "option `\(letter)' not supported", remedy: "before the command, these are: -v -N -f -t -T; see `\(programName) help'",
+                code: .usage)
         }
     }
 }

@@ -27,7 +27,8 @@ enum Verbs {
         let all = implemented + missing
         let matches = all.contains(word) ? [word] : all.filter { $0.hasPrefix(word) }
         guard let verb = matches.first, matches.count == 1 else {
-            let cause = matches.isEmpty ? "command not implemented: \(word)" : "command \(word) is ambiguous: \(matches.joined(separator: ", "))"
+            let cause =
+                matches.isEmpty ? "command not implemented: \(word)" : "command \(word) is ambiguous: \(matches.joined(separator: ", "))"
             throw OperatorError(cause, remedy: "the commands are: \(implemented.joined(separator: ", "))")
         }
         guard implemented.contains(verb) else {

@@ -31,7 +31,10 @@ import Testing
         let again = try ConsoleBackend(ring: console.page, logPath: console.log, socketPath: nil, notifyGuest: EventSender {})
         try again.start()
         try console.print([2])
-        #expect(eventually { again.guestNotified(); return contents(console.log) == [1, 2] })
+        #expect(
+            eventually {
+                again.guestNotified(); return contents(console.log) == [1, 2]
+            })
         again.stop()
         #expect(contents(console.log) == [1, 2])
     }
@@ -113,10 +116,11 @@ import Testing
         try console.print(bytes)
         try console.print(Array("end".utf8))
         var late: [UInt8] = []
-        #expect(eventually {
-            _ = stuck.read(into: &late, limit: 1 << 16)
-            return late.ends(with: "end")
-        })
+        #expect(
+            eventually {
+                _ = stuck.read(into: &late, limit: 1 << 16)
+                return late.ends(with: "end")
+            })
         #expect(console.backend.status.skippedByteCount > 0)
         console.backend.stop()
         reader.join()

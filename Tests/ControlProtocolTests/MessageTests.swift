@@ -7,10 +7,12 @@ private let sampleStatus = GuestStatus(
     currentMemoryKiB: 262144, maxMemoryKiB: 524288, uptimeNanoseconds: 42, processID: 77)
 
 @Suite("Control messages") struct MessageTests {
-    @Test("every request survives the way through its bytes", arguments: [
-        ControlRequest.hello, .status, .pause, .unpause, .destroy, .wait,
-        .shutdown(.poweroff), .shutdown(.reboot), .shutdown(.suspend), .shutdown(.halt),
-    ])
+    @Test(
+        "every request survives the way through its bytes",
+        arguments: [
+            ControlRequest.hello, .status, .pause, .unpause, .destroy, .wait,
+            .shutdown(.poweroff), .shutdown(.reboot), .shutdown(.suspend), .shutdown(.halt),
+        ])
     func requestRoundTrip(request: ControlRequest) throws {
         var reader = FrameReader()
         try reader.append(try Frame.encode(request))
@@ -19,11 +21,13 @@ private let sampleStatus = GuestStatus(
         #expect(lines[1] == nil)
     }
 
-    @Test("every reply and event survives the way through its bytes", arguments: [
-        ControlReply.hello(domainID: 1, name: "a \"b\" ü"), .ok, .status(sampleStatus),
-        .error(OperatorError("x", remedy: "y", code: .invalid)), .ended(.destroyed), .ended(.timeout),
-        .ended(.shutdown(reason: .crash)), .ended(.failed(message: "triple fault\nat 0xfff0")),
-    ])
+    @Test(
+        "every reply and event survives the way through its bytes",
+        arguments: [
+            ControlReply.hello(domainID: 1, name: "a \"b\" ü"), .ok, .status(sampleStatus),
+            .error(OperatorError("x", remedy: "y", code: .invalid)), .ended(.destroyed), .ended(.timeout),
+            .ended(.shutdown(reason: .crash)), .ended(.failed(message: "triple fault\nat 0xfff0")),
+        ])
     func replyRoundTrip(reply: ControlReply) throws {
         let bytes = try Frame.encode(reply)
         #expect(bytes.filter { $0 == UInt8(ascii: "\n") }.count == 1, "a message is one line")
@@ -36,12 +40,14 @@ private let sampleStatus = GuestStatus(
         #expect(String(decoding: bytes, as: UTF8.self) == #"{"mode":"poweroff","request":"shutdown","version":1}"# + "\n")
     }
 
-    @Test("what is no request is an error", arguments: [
-        "", " ", "{}", "[]", "null", "1", "\"wait\"", "{", "}", "{\"request\":\"wait\"}", "{\"version\":2,\"request\":\"wait\"}",
-        "{\"version\":1,\"request\":\"fly\"}", "{\"version\":1,\"request\":1}", "{\"version\":1,\"request\":\"shutdown\"}",
-        "{\"version\":1,\"request\":\"shutdown\",\"mode\":\"explode\"}", "{\"version\":1e99,\"request\":\"wait\"}",
-        "{\"version\":1,\"request\":\"wait\"} trailing", "\u{0}",
-    ])
+    @Test(
+        "what is no request is an error",
+        arguments: [
+            "", " ", "{}", "[]", "null", "1", "\"wait\"", "{", "}", "{\"request\":\"wait\"}", "{\"version\":2,\"request\":\"wait\"}",
+            "{\"version\":1,\"request\":\"fly\"}", "{\"version\":1,\"request\":1}", "{\"version\":1,\"request\":\"shutdown\"}",
+            "{\"version\":1,\"request\":\"shutdown\",\"mode\":\"explode\"}", "{\"version\":1e99,\"request\":\"wait\"}",
+            "{\"version\":1,\"request\":\"wait\"} trailing", "\u{0}",
+        ])
     func malformed(text: String) {
         #expect(throws: FrameError.self) { try Frame.decode(ControlRequest.self, from: Array(text.utf8)) }
         #expect(throws: FrameError.self) { try Frame.decode(ControlReply.self, from: Array(text.utf8)) }
@@ -60,10 +66,12 @@ private let sampleStatus = GuestStatus(
         }
     }
 
-    @Test("a startup report is one line of either kind", arguments: [
-        StartupReport.ready(.init(processID: 12, engine: "interpreter")),
-        .error(OperatorError("no memory", remedy: "give less", code: .noMemory)),
-    ])
+    @Test(
+        "a startup report is one line of either kind",
+        arguments: [
+            StartupReport.ready(.init(processID: 12, engine: "interpreter")),
+            .error(OperatorError("no memory", remedy: "give less", code: .noMemory)),
+        ])
     func startupReport(report: StartupReport) throws {
         #expect(try Frame.decode(StartupReport.self, from: try Frame.encode(report).dropLast()) == report)
     }
@@ -81,11 +89,14 @@ private let sampleStatus = GuestStatus(
         #expect(throws: FrameError.malformed("guest description version 2, expected 1")) { try GuestDescription(json: description.json()) }
     }
 
-    @Test("state letters are those of xl list", arguments: [
-        (GuestState(running: true), "r-----"), (GuestState(blocked: true), "-b----"), (GuestState(paused: true), "--p---"),
-        (GuestState(shutdownReason: .poweroff), "---s--"), (GuestState(shutdownReason: .crash), "---sc-"),
-        (GuestState(shutdownReason: .softReset, dying: true), "---sSd"), (GuestState(shutdownReason: ShutdownReason(rawValue: 77)), "---s?-"),
-    ])
+    @Test(
+        "state letters are those of xl list",
+        arguments: [
+            (GuestState(running: true), "r-----"), (GuestState(blocked: true), "-b----"), (GuestState(paused: true), "--p---"),
+            (GuestState(shutdownReason: .poweroff), "---s--"), (GuestState(shutdownReason: .crash), "---sc-"),
+            (GuestState(shutdownReason: .softReset, dying: true), "---sSd"),
+            (GuestState(shutdownReason: ShutdownReason(rawValue: 77)), "---s?-"),
+        ])
     func letters(state: GuestState, letters: String) {
         #expect(state.letters == letters)
     }

@@ -101,7 +101,9 @@ func fixture(_ name: String) -> String {
         for diagnostic in read(run).diagnostics {
             #expect(diagnostic.line.hasPrefix("f:"))
             #expect(!diagnostic.cause.contains("\n"))
-            if diagnostic.severity == .refusal || diagnostic.severity == .error { #expect(!diagnostic.remedy.isEmpty || diagnostic.cause.contains("NUL"), "\(diagnostic)") }
+            if diagnostic.severity == .refusal || diagnostic.severity == .error {
+                #expect(!diagnostic.remedy.isEmpty || diagnostic.cause.contains("NUL"), "\(diagnostic)")
+            }
         }
     }
 

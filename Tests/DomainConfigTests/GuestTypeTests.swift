@@ -9,39 +9,41 @@ import Testing
     }
 
     /// Every row of xl-interface 3 with the decisions D1, D2 and D6.
-    @Test("every combination has one answer", arguments: [
-        ("type='pvh'", .type(.pvh)),
-        ("type='pv'", .type(.pv, refusals: 1)),
-        ("type='hvm'", .type(.hvm, refusals: 1)),
-        ("type=''", .error("type")), ("type='p'", .error("type")), ("type='PVH'", .error("type")), ("type=1", .error("type")),
-        ("builder='hvm'", .type(.hvm, refusals: 1)),
-        ("builder='generic'", .type(.pv, refusals: 1)),
-        ("builder='linux'", .error("Invalid domain type \"linux\"")), ("builder='pvh'", .error("Invalid domain type \"pvh\"")),
-        ("type='hvm'\nbuilder='hvm'", .type(.hvm, refusals: 1)),
-        ("type='pv'\nbuilder='generic'", .type(.pv, refusals: 1)),
-        ("type='pvh'\nbuilder='hvm'", .error("Contradicting")),
-        ("type='pvh'\nbuilder='generic'", .error("Contradicting")),
-        ("type='pv'\nbuilder='hvm'", .error("Contradicting")),
-        ("type='hvm'\nbuilder='generic'", .error("Contradicting")),
-        ("builder='hvm'\ndevice_model_version='none'", .type(.pvh, warnings: 1)),
-        ("device_model_version='none'", .type(.pvh, warnings: 1)),
-        ("pvh=1", .type(.pvh, warnings: 1)),
-        ("pvh=1\ndevice_model_version='none'", .type(.pvh, warnings: 1)),
-        ("pvh=1\nbuilder='hvm'", .type(.pvh, warnings: 1)),
-        ("pvh=1\nbuilder='hvm'\ndevice_model_version='none'", .type(.pvh, warnings: 1)),
-        ("pvh=1\ntype='pvh'", .type(.pvh, warnings: 1)),
-        ("type='pvh'\ndevice_model_version='none'", .type(.pvh, warnings: 1)),
-        ("pvh=1\ntype='pv'", .error("pvh=1")), ("pvh=1\ntype='hvm'", .error("pvh=1")), ("pvh=1\nbuilder='generic'", .error("pvh=1")),
-        ("type='hvm'\ndevice_model_version='none'", .error("device_model_version=\"none\"")),
-        ("type='pv'\ndevice_model_version='none'", .error("device_model_version=\"none\"")),
-        ("builder='generic'\ndevice_model_version='none'", .error("device_model_version=\"none\"")),
-        ("type='pvh'\ndevice_model_version='qemu-xen'", .type(.pvh, warnings: 1)),
-        ("type='pvh'\ndevice_model_version='foo'", .error("device_model_version")),
-        ("type='pvh'\npvh=0", .type(.pvh)),
-        ("type='pv'\npvh=0", .type(.pv, refusals: 1)),
-        ("pvh=0", .type(.pv, refusals: 1)),
-        ("", .type(.pv, refusals: 1)),
-    ] as [(String, Expectation)])
+    @Test(
+        "every combination has one answer",
+        arguments: [
+            ("type='pvh'", .type(.pvh)),
+            ("type='pv'", .type(.pv, refusals: 1)),
+            ("type='hvm'", .type(.hvm, refusals: 1)),
+            ("type=''", .error("type")), ("type='p'", .error("type")), ("type='PVH'", .error("type")), ("type=1", .error("type")),
+            ("builder='hvm'", .type(.hvm, refusals: 1)),
+            ("builder='generic'", .type(.pv, refusals: 1)),
+            ("builder='linux'", .error("Invalid domain type \"linux\"")), ("builder='pvh'", .error("Invalid domain type \"pvh\"")),
+            ("type='hvm'\nbuilder='hvm'", .type(.hvm, refusals: 1)),
+            ("type='pv'\nbuilder='generic'", .type(.pv, refusals: 1)),
+            ("type='pvh'\nbuilder='hvm'", .error("Contradicting")),
+            ("type='pvh'\nbuilder='generic'", .error("Contradicting")),
+            ("type='pv'\nbuilder='hvm'", .error("Contradicting")),
+            ("type='hvm'\nbuilder='generic'", .error("Contradicting")),
+            ("builder='hvm'\ndevice_model_version='none'", .type(.pvh, warnings: 1)),
+            ("device_model_version='none'", .type(.pvh, warnings: 1)),
+            ("pvh=1", .type(.pvh, warnings: 1)),
+            ("pvh=1\ndevice_model_version='none'", .type(.pvh, warnings: 1)),
+            ("pvh=1\nbuilder='hvm'", .type(.pvh, warnings: 1)),
+            ("pvh=1\nbuilder='hvm'\ndevice_model_version='none'", .type(.pvh, warnings: 1)),
+            ("pvh=1\ntype='pvh'", .type(.pvh, warnings: 1)),
+            ("type='pvh'\ndevice_model_version='none'", .type(.pvh, warnings: 1)),
+            ("pvh=1\ntype='pv'", .error("pvh=1")), ("pvh=1\ntype='hvm'", .error("pvh=1")), ("pvh=1\nbuilder='generic'", .error("pvh=1")),
+            ("type='hvm'\ndevice_model_version='none'", .error("device_model_version=\"none\"")),
+            ("type='pv'\ndevice_model_version='none'", .error("device_model_version=\"none\"")),
+            ("builder='generic'\ndevice_model_version='none'", .error("device_model_version=\"none\"")),
+            ("type='pvh'\ndevice_model_version='qemu-xen'", .type(.pvh, warnings: 1)),
+            ("type='pvh'\ndevice_model_version='foo'", .error("device_model_version")),
+            ("type='pvh'\npvh=0", .type(.pvh)),
+            ("type='pv'\npvh=0", .type(.pv, refusals: 1)),
+            ("pvh=0", .type(.pv, refusals: 1)),
+            ("", .type(.pv, refusals: 1)),
+        ] as [(String, Expectation)])
     func matrix(text: String, expected: Expectation) {
         let (description, diagnostics) = read(text, probe: .noPVHEntry("an ELF program without Xen notes"))
         switch expected {
@@ -77,12 +79,14 @@ import Testing
 }
 
 @Suite("The seeds' configurations") struct SeedTests {
-    @Test("parse as they stand and ask for a PVH guest", arguments: [
-        ("sospv2-hvm-none", "sospv2", 4096, 8, "/root/64/vmlinuz-4.11.0-pvh+", ["phy:/dev/vg0/pvclient2,xvda,w"]),
-        ("sospv2-pvh-1", "sospv2", 4096, 8, "/root/64/vmlinuz-4.11.0-pvh+", ["phy:/dev/vg0/pvclient2,xvda,w"]),
-        ("pvh-hvm-none", "pvh", 8192, 2, "/root/64/vmlinux", ["/root/virt/f22.img,raw,xvda,rw"]),
-        ("pvh-hvm-none-indented", "pvh", 8192, 2, "/root/64/vmlinux", ["/root/virt/f22.img,raw,xvda,rw"]),
-    ] as [(String, String, UInt64, Int, String, [String])])
+    @Test(
+        "parse as they stand and ask for a PVH guest",
+        arguments: [
+            ("sospv2-hvm-none", "sospv2", 4096, 8, "/root/64/vmlinuz-4.11.0-pvh+", ["phy:/dev/vg0/pvclient2,xvda,w"]),
+            ("sospv2-pvh-1", "sospv2", 4096, 8, "/root/64/vmlinuz-4.11.0-pvh+", ["phy:/dev/vg0/pvclient2,xvda,w"]),
+            ("pvh-hvm-none", "pvh", 8192, 2, "/root/64/vmlinux", ["/root/virt/f22.img,raw,xvda,rw"]),
+            ("pvh-hvm-none-indented", "pvh", 8192, 2, "/root/64/vmlinux", ["/root/virt/f22.img,raw,xvda,rw"]),
+        ] as [(String, String, UInt64, Int, String, [String])])
     func verbatim(file: String, name: String, memory: UInt64, vcpus: Int, kernel: String, disks: [String]) throws {
         let (read, diagnostics) = read(fixture("seeds/\(file).cfg"))
         let description = try #require(read)

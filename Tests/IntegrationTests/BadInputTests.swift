@@ -48,7 +48,9 @@ extension GuestTests {
             try fails(workshop, workshop.configuration(kernel: path), codes: Self.creationCodes, naming: [path])
         }
 
-        @Test("A kernel with one bit of its payload changed fails to unpack, or runs and comes to an end", arguments: 1...6 as ClosedRange<UInt64>)
+        @Test(
+            "A kernel with one bit of its payload changed fails to unpack, or runs and comes to an end",
+            arguments: 1...6 as ClosedRange<UInt64>)
         func changedPayload(seed: UInt64) throws {
             let workshop = try Workshop()
             var bytes = try kernel()

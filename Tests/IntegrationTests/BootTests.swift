@@ -37,9 +37,11 @@ extension GuestTests {
             #expect(run.code == 0, "\(run.errors)\n\(run.output.suffix(2000))")
         }
 
-        @Test("A shell takes what is typed, and shows what it answers", arguments: [
-            ("hypervisor", ["xen", "PVH"]), ("clock", ["xen"]), ("cpus", ["1"]),
-        ])
+        @Test(
+            "A shell takes what is typed, and shows what it answers",
+            arguments: [
+                ("hypervisor", ["xen", "PVH"]), ("clock", ["xen"]), ("cpus", ["1"]),
+            ])
         func shell(name: String, answer: [String]) throws {
             #expect(try section(name) == answer)
         }
@@ -53,15 +55,20 @@ extension GuestTests {
             for complaint in milestones.complaints(about: log) { Issue.record("\(complaint)") }
         }
 
-        @Test("Nothing of the devices that PVH guests do not have is seen", arguments: [
-            "HPET", "PIT", "8259", "PIIX", "IOAPIC[", "unrecognised magic value", "rtc_cmos", "ACPI PM-Timer", "BUG:", "WARNING: CPU", "Oops",
-        ])
+        @Test(
+            "Nothing of the devices that PVH guests do not have is seen",
+            arguments: [
+                "HPET", "PIT", "8259", "PIIX", "IOAPIC[", "unrecognised magic value", "rtc_cmos", "ACPI PM-Timer", "BUG:", "WARNING: CPU",
+                "Oops",
+            ])
         func absence(text: String) throws {
             let lines = Milestones.log(of: try section("dmesg")).filter { $0.contains(text) }
             #expect(lines.isEmpty)
         }
 
-        @Test("The kernel complains of nothing, from its first line to the power-off", arguments: ["Call Trace:", "unchecked MSR access", "BUG:"])
+        @Test(
+            "The kernel complains of nothing, from its first line to the power-off",
+            arguments: ["Call Trace:", "unchecked MSR access", "BUG:"])
         func complaints(text: String) throws {
             #expect(try !Self.boot.get().output.contains(text))
         }

@@ -15,7 +15,8 @@ struct Milestones {
     init(milestones: [String], differences: [String], release: String) throws {
         var listed: [String: String?] = [:]
         for line in differences {
-            let parts = line.components(separatedBy: " | ").count == 3 ? line.components(separatedBy: " | ") : line.components(separatedBy: " | | ")
+            let parts =
+                line.components(separatedBy: " | ").count == 3 ? line.components(separatedBy: " | ") : line.components(separatedBy: " | | ")
             guard parts.count >= 2, let reason = parts.last, reason.count > 10 else { throw MalformedLine(line: line) }
             listed.updateValue(parts.count == 3 ? parts[1] : nil, forKey: parts[0])
         }
@@ -40,7 +41,8 @@ struct Milestones {
         var next = 0
         for expectation in expectations {
             if expectation.isListed, expectation.pattern != expectation.reference,
-                log.contains(where: { Self.matches($0, expectation.reference) }) {
+                log.contains(where: { Self.matches($0, expectation.reference) })
+            {
                 complaints.append("listed as a difference, but shown as in the reference: \(expectation.reference)")
             }
             guard let pattern = expectation.pattern else { continue }

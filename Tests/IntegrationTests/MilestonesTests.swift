@@ -7,12 +7,14 @@ import Testing
             .complaints(about: log)
     }
 
-    @Test("Logs are judged", arguments: [
-        (["one", "x", "two is the end", "three"], []),
-        (["two is the end", "one", "three"], ["out of order: two * end"]),
-        (["one", "three"], ["missing: two * end"]),
-        ([], ["missing: one", "missing: two * end", "missing: three"]),
-    ])
+    @Test(
+        "Logs are judged",
+        arguments: [
+            (["one", "x", "two is the end", "three"], []),
+            (["two is the end", "one", "three"], ["out of order: two * end"]),
+            (["one", "three"], ["missing: two * end"]),
+            ([], ["missing: one", "missing: two * end", "missing: three"]),
+        ])
     func judgement(log: [String], expected: [String]) throws {
         #expect(try complaints(log) == expected)
     }
@@ -25,7 +27,9 @@ import Testing
         #expect(try complaints(["uno", "two x end", "three"], differences: differences).count == 1)
     }
 
-    @Test("A difference without a reason, or of a line that is no milestone, is refused", arguments: ["one | uno", "four | | a reason that is long enough"])
+    @Test(
+        "A difference without a reason, or of a line that is no milestone, is refused",
+        arguments: ["one | uno", "four | | a reason that is long enough"])
     func malformed(line: String) {
         #expect(throws: Milestones.MalformedLine.self) { try complaints([], differences: [line]) }
     }

@@ -69,7 +69,7 @@ final class Workshop {
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let words = unsafe (["martlet"] + arguments).map { unsafe strdup($0) } + [nil]
         let environment = unsafe variables.map { unsafe strdup("\($0)=\($1)") } + [nil]
-        defer { for unsafe pointer in unsafe words + environment { unsafe free(pointer) } }
+        defer { unsafe (words + environment).forEach { unsafe free($0) } }
         var processID: Int32 = 0
         let result = unsafe posix_spawn(&processID, Installation.martlet, &actions, &attributes, words, environment)
         try #require(result == 0, "\(Installation.martlet) cannot be started: error \(result)")

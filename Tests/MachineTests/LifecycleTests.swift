@@ -222,7 +222,9 @@ import VirtualCPU
             #expect(String(decoding: reply, as: UTF8.self).contains("\"error\""))
         }
         var many: [Descriptor] = []
-        for _ in 0..<100 { many.append(Descriptor(try UnixSocket.connect(directory: guest.directory, name: UnixSocket.controlName).release())) }
+        for _ in 0..<100 {
+            many.append(Descriptor(try UnixSocket.connect(directory: guest.directory, name: UnixSocket.controlName).release()))
+        }
         many = []
         #expect(eventually { (try? running.ask(.hello)) == .hello(domainID: 7, name: "tiny") })
         #expect(try running.ask(.destroy) == .ok)

@@ -32,7 +32,7 @@ final class GuestChild {
         for number in 5..<Int32(64) { _ = fcntl(number, F_SETFD, FD_CLOEXEC) }
         let executable = Scratch.product("martlet-guest")
         let arguments = unsafe [strdup(executable), strdup(guest.directory), nil]
-        defer { for unsafe pointer in unsafe arguments { unsafe free(pointer) } }
+        defer { unsafe arguments.forEach { unsafe free($0) } }
         var child: Int32 = 0
         let result = unsafe posix_spawn(&child, executable, &actions, nil, arguments, environ)
         for number in sources { close(number) }
@@ -156,7 +156,7 @@ final class GuestChild {
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         unsafe posix_spawn_file_actions_addopen(&actions, 2, "\(scratch.path)/errors", O_WRONLY | O_CREAT, 0o600)
         let pointers = unsafe ([executable] + arguments).map { unsafe strdup($0) } + [nil]
-        defer { for unsafe pointer in unsafe pointers { unsafe free(pointer) } }
+        defer { unsafe pointers.forEach { unsafe free($0) } }
         var child: Int32 = 0
         try #require(unsafe posix_spawn(&child, executable, &actions, nil, pointers, environ) == 0)
         var status: Int32 = 0

@@ -14,12 +14,16 @@ import Testing
     }
 
     private func word(_ offset: Int) throws -> UInt32 { try memory.load(GuestPhysicalAddress(Self.page) + UInt64(offset), as: UInt32.self) }
-    private func setWord(_ offset: Int, _ value: UInt32) throws { try memory.store(GuestPhysicalAddress(Self.page) + UInt64(offset), value) }
+    private func setWord(_ offset: Int, _ value: UInt32) throws {
+        try memory.store(GuestPhysicalAddress(Self.page) + UInt64(offset), value)
+    }
 
-    @Test("fields lie where Xen's headers put them", arguments: [
-        (ByteRingLayout.storeRequests, 0, 1024, 2048, 2052), (.storeReplies, 1024, 1024, 2056, 2060),
-        (.consoleInput, 0, 1024, 3072, 3076), (.consoleOutput, 1024, 2048, 3080, 3084),
-    ])
+    @Test(
+        "fields lie where Xen's headers put them",
+        arguments: [
+            (ByteRingLayout.storeRequests, 0, 1024, 2048, 2052), (.storeReplies, 1024, 1024, 2056, 2060),
+            (.consoleInput, 0, 1024, 3072, 3076), (.consoleOutput, 1024, 2048, 3080, 3084),
+        ])
     func layout(layout: ByteRingLayout, buffer: Int, count: Int, consumer: Int, producer: Int) throws {
         let ring = ByteRing(shared, layout)
         #expect(try ring.write([1, 2, 3]) == 3)
@@ -56,9 +60,11 @@ import Testing
         #expect(bytes == sent)
     }
 
-    @Test("indices that cannot be are an error, whatever they are", arguments: [
-        (0, 1025), (1, 0), (0, 0xffff_ffff), (0x8000_0000, 0), (5, 5 + 1025), (0xffff_ffff, 1024),
-    ] as [(UInt32, UInt32)])
+    @Test(
+        "indices that cannot be are an error, whatever they are",
+        arguments: [
+            (0, 1025), (1, 0), (0, 0xffff_ffff), (0x8000_0000, 0), (5, 5 + 1025), (0xffff_ffff, 1024),
+        ] as [(UInt32, UInt32)])
     func hostile(consumer: UInt32, producer: UInt32) throws {
         try setWord(2048, consumer)
         try setWord(2052, producer)
@@ -98,6 +104,8 @@ import Testing
     }
 
     @Test("a page the guest does not have is an error") func missing() {
-        #expect(throws: GuestMemoryError.notPopulated(GuestPhysicalAddress(GuestFrameNumber(9)))) { try SharedPage(memory, GuestFrameNumber(9)) }
+        #expect(throws: GuestMemoryError.notPopulated(GuestPhysicalAddress(GuestFrameNumber(9)))) {
+            try SharedPage(memory, GuestFrameNumber(9))
+        }
     }
 }

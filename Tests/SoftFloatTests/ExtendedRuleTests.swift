@@ -16,10 +16,12 @@ import Testing
         }
     }
 
-    @Test("Unsupported encodings are invalid operands", arguments: [
-        Extended80(significand: 1 << 62, signExponent: 0x3fff), Extended80(significand: 0, signExponent: 0x7fff),
-        Extended80(significand: 5, signExponent: 0xffff),
-    ])
+    @Test(
+        "Unsupported encodings are invalid operands",
+        arguments: [
+            Extended80(significand: 1 << 62, signExponent: 0x3fff), Extended80(significand: 0, signExponent: 0x7fff),
+            Extended80(significand: 5, signExponent: 0xffff),
+        ])
     func unsupported(value: Extended80) {
         var context = FloatContext(controlWord: 0x37f)
         #expect(Extended80.multiply(value.unpacked, Self.small.unpacked, &context) == .indefinite)
@@ -46,9 +48,11 @@ import Testing
         #expect(context.unmasked == .underflow)
     }
 
-    @Test("Precision control shortens the significand", arguments: [
-        (UInt16(0x07f), UInt64(0xaaaa_ab00_0000_0000)), (0x27f, 0xaaaa_aaaa_aaaa_a800), (0x37f, 0xaaaa_aaaa_aaaa_aaab),
-    ])
+    @Test(
+        "Precision control shortens the significand",
+        arguments: [
+            (UInt16(0x07f), UInt64(0xaaaa_ab00_0000_0000)), (0x27f, 0xaaaa_aaaa_aaaa_a800), (0x37f, 0xaaaa_aaaa_aaaa_aaab),
+        ])
     func precision(control: UInt16, significand: UInt64) {
         var context = FloatContext(controlWord: control)
         let third = Extended80.divide(Extended80(1).unpacked, Extended80(3).unpacked, &context)
@@ -60,18 +64,22 @@ import Testing
     func functions() {
         var context = FloatContext(controlWord: 0x37f)
         // arctan(1) = π/4, log2(10), sin of half.
-        #expect(Extended80.arctangent(Extended80.one.unpacked, over: Extended80.one.unpacked, &context)
-            == Extended80(significand: 0xc90f_daa2_2168_c235, signExponent: 0x3ffe))
-        #expect(Extended80.logarithm2(Extended80(10).unpacked, times: Extended80.one.unpacked, &context)
-            == Extended80(Extended80.Constant.log2of10, .nearestEven))
+        #expect(
+            Extended80.arctangent(Extended80.one.unpacked, over: Extended80.one.unpacked, &context)
+                == Extended80(significand: 0xc90f_daa2_2168_c235, signExponent: 0x3ffe))
+        #expect(
+            Extended80.logarithm2(Extended80(10).unpacked, times: Extended80.one.unpacked, &context)
+                == Extended80(Extended80.Constant.log2of10, .nearestEven))
         #expect(Extended80.logarithm2(Extended80(1 << 40).unpacked, times: Extended80(3).unpacked, &context) == Extended80(120))
     }
 
-    @Test("Packed decimals hold eighteen digits and no more", arguments: [
-        (999_999_999_999_999_999, PackedDecimal(low: 0x9999_9999_9999_9999, high: 0x0099)),
-        (-120, PackedDecimal(low: 0x120, high: 0x8000)),
-        (1_000_000_000_000_000_000, .indefinite),
-    ] as [(Int64, PackedDecimal)])
+    @Test(
+        "Packed decimals hold eighteen digits and no more",
+        arguments: [
+            (999_999_999_999_999_999, PackedDecimal(low: 0x9999_9999_9999_9999, high: 0x0099)),
+            (-120, PackedDecimal(low: 0x120, high: 0x8000)),
+            (1_000_000_000_000_000_000, .indefinite),
+        ] as [(Int64, PackedDecimal)])
     func decimal(value: Int64, expected: PackedDecimal) {
         var context = FloatContext(controlWord: 0x37f)
         #expect(Extended80(value).packedDecimal(&context) == expected)

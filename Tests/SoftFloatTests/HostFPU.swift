@@ -19,7 +19,8 @@ import SoftFloat
         guard let page = unsafe page, unsafe page != MAP_FAILED else { fatalError("no page for host code") }
         unsafe code = page
         // stmxcsr [rdi+512]; fnstcw [rdi+516]; fxrstor64 [rdi]; …; fxsave64 [rdi]; fninit; fldcw; ldmxcsr; ret
-        let bytes: [UInt8] = [0x0f, 0xae, 0x9f, 0, 2, 0, 0, 0xd9, 0xbf, 4, 2, 0, 0, 0x48, 0x0f, 0xae, 0x0f] + instruction
+        let bytes: [UInt8] =
+            [0x0f, 0xae, 0x9f, 0, 2, 0, 0, 0xd9, 0xbf, 4, 2, 0, 0, 0x48, 0x0f, 0xae, 0x0f] + instruction
             + [0x48, 0x0f, 0xae, 0x07, 0xdb, 0xe3, 0xd9, 0xaf, 4, 2, 0, 0, 0x0f, 0xae, 0x97, 0, 2, 0, 0, 0xc3]
         unsafe code.copyMemory(from: bytes, byteCount: bytes.count)
         guard unsafe mprotect(code, 4096, PROT_READ | PROT_EXEC) == 0 else { fatalError("no host code") }

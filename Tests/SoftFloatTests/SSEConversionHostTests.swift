@@ -20,7 +20,8 @@ import Testing
             host.set(a.bitPattern, at: 160)
             host.run()
             var mxcsr = controls
-            let result = wide
+            let result =
+                wide
                 ? SSEArithmetic.int64(a, truncating: truncating, mxcsr: &mxcsr)
                 : Int64(UInt32(bitPattern: SSEArithmetic.int32(a, truncating: truncating, mxcsr: &mxcsr)))
             #expect(result == host.get(HostFPU.memory), "\(hex(a.bitPattern)) \(hex(controls))")
@@ -38,7 +39,8 @@ import Testing
             host.set(a.bitPattern, at: 160)
             host.run()
             var mxcsr = controls
-            let result = wide
+            let result =
+                wide
                 ? SSEArithmetic.int64(a, truncating: truncating, mxcsr: &mxcsr)
                 : Int64(UInt32(bitPattern: SSEArithmetic.int32(a, truncating: truncating, mxcsr: &mxcsr)))
             #expect(result == host.get(HostFPU.memory), "\(hex(a.bitPattern)) \(hex(controls))")
@@ -88,7 +90,9 @@ import Testing
             narrow.set(b.bitPattern, at: 160)
             narrow.run()
             mxcsr = controls
-            #expect(SSEArithmetic.narrow(b, mxcsr: &mxcsr).bitPattern == narrow.get(160, as: UInt32.self), "\(hex(b.bitPattern)) \(hex(controls))")
+            #expect(
+                SSEArithmetic.narrow(b, mxcsr: &mxcsr).bitPattern == narrow.get(160, as: UInt32.self),
+                "\(hex(b.bitPattern)) \(hex(controls))")
             #expect(mxcsr == narrow.mxcsr, "\(hex(b.bitPattern)) \(hex(controls))")
         }
     }

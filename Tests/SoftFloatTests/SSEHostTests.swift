@@ -22,9 +22,10 @@ struct SSECase<T: SSEScalar>: CustomTestStringConvertible, Sendable {
             SSECase(name: "maximum", code: [prefix, 0x0f, 0x5f, 0xc1]) { SSEArithmetic.maximum($0, $1, mxcsr: &$2) },
         ]
         for control in [0, 1, 2, 3, 4, 8, 11, 12] as [UInt8] {
-            list.append(SSECase(name: "integral \(control)", code: [0x66, 0x0f, 0x3a, rounding, 0xc1, control]) {
-                SSEArithmetic.integral($1, control: control, mxcsr: &$2)
-            })
+            list.append(
+                SSECase(name: "integral \(control)", code: [0x66, 0x0f, 0x3a, rounding, 0xc1, control]) {
+                    SSEArithmetic.integral($1, control: control, mxcsr: &$2)
+                })
         }
         return list
     }
@@ -50,7 +51,9 @@ struct SSECase<T: SSEScalar>: CustomTestStringConvertible, Sendable {
             let result = c.ours(a, b, &mxcsr).bitPattern
             let expected = host.get(160, as: UInt32.self)
             guard result != expected || mxcsr != host.mxcsr else { continue }
-            Issue.record("\(c.name) \(hex(a.bitPattern)) \(hex(b.bitPattern)) mxcsr \(hex(controls)): \(hex(result)) \(hex(mxcsr)), host \(hex(expected)) \(hex(host.mxcsr))")
+            Issue.record(
+                "\(c.name) \(hex(a.bitPattern)) \(hex(b.bitPattern)) mxcsr \(hex(controls)): \(hex(result)) \(hex(mxcsr)), host \(hex(expected)) \(hex(host.mxcsr))"
+            )
             return
         }
     }
@@ -69,7 +72,9 @@ struct SSECase<T: SSEScalar>: CustomTestStringConvertible, Sendable {
             let result = c.ours(a, b, &mxcsr).bitPattern
             let expected = host.get(160, as: UInt64.self)
             guard result != expected || mxcsr != host.mxcsr else { continue }
-            Issue.record("\(c.name) \(hex(a.bitPattern)) \(hex(b.bitPattern)) mxcsr \(hex(controls)): \(hex(result)) \(hex(mxcsr)), host \(hex(expected)) \(hex(host.mxcsr))")
+            Issue.record(
+                "\(c.name) \(hex(a.bitPattern)) \(hex(b.bitPattern)) mxcsr \(hex(controls)): \(hex(result)) \(hex(mxcsr)), host \(hex(expected)) \(hex(host.mxcsr))"
+            )
             return
         }
     }
@@ -88,7 +93,8 @@ struct SSECase<T: SSEScalar>: CustomTestStringConvertible, Sendable {
             var mxcsr = controls
             let holds = SSEArithmetic.holds(predicate, a, b, mxcsr: &mxcsr)
             guard holds != (host.get(160, as: UInt64.self) != 0) || mxcsr != host.mxcsr else { continue }
-            Issue.record("\(hex(a.bitPattern)) \(hex(b.bitPattern)) mxcsr \(hex(controls)): \(holds) \(hex(mxcsr)), host \(hex(host.mxcsr))")
+            Issue.record(
+                "\(hex(a.bitPattern)) \(hex(b.bitPattern)) mxcsr \(hex(controls)): \(holds) \(hex(mxcsr)), host \(hex(host.mxcsr))")
             return
         }
     }
@@ -107,12 +113,13 @@ struct SSECase<T: SSEScalar>: CustomTestStringConvertible, Sendable {
             host.run()
             var mxcsr = controls
             let order = SSEArithmetic.compare(a, b, signaling: signaling, mxcsr: &mxcsr)
-            let flags: UInt64 = switch order {
-            case .less: 0x01
-            case .equal: 0x40
-            case .greater: 0
-            case .unordered: 0x45
-            }
+            let flags: UInt64 =
+                switch order {
+                case .less: 0x01
+                case .equal: 0x40
+                case .greater: 0
+                case .unordered: 0x45
+                }
             #expect(flags == host.get(HostFPU.memory, as: UInt64.self) & 0x45)
             #expect(mxcsr == host.mxcsr)
         }

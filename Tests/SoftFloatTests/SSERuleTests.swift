@@ -7,23 +7,27 @@ import Testing
     static let signaling = Float(bitPattern: 0x7f80_1234)
     static let denormal = Float(bitPattern: 1)
 
-    @Test("The first NaN operand is the result, quieted; a signaling one raises invalid", arguments: [
-        (quiet, Float(1), UInt32(0x7fc0_1234), UInt32(0)),
-        (1, quiet, 0x7fc0_1234, 0),
-        (signaling, quiet, 0x7fc0_1234, 1),
-        (Float(bitPattern: 0xffc0_0001), signaling, 0xffc0_0001, 1),
-        (.infinity, -.infinity, 0xffc0_0000, 1),
-    ] as [(Float, Float, UInt32, UInt32)])
+    @Test(
+        "The first NaN operand is the result, quieted; a signaling one raises invalid",
+        arguments: [
+            (quiet, Float(1), UInt32(0x7fc0_1234), UInt32(0)),
+            (1, quiet, 0x7fc0_1234, 0),
+            (signaling, quiet, 0x7fc0_1234, 1),
+            (Float(bitPattern: 0xffc0_0001), signaling, 0xffc0_0001, 1),
+            (.infinity, -.infinity, 0xffc0_0000, 1),
+        ] as [(Float, Float, UInt32, UInt32)])
     func nan(a: Float, b: Float, result: UInt32, flags: UInt32) {
         var mxcsr: UInt32 = 0x1f80
         #expect(SSEArithmetic.add(a, b, mxcsr: &mxcsr).bitPattern == result)
         #expect(mxcsr == 0x1f80 | flags)
     }
 
-    @Test("Each exception marks MXCSR exactly when it is not masked", arguments: [
-        (UInt32(0x01), Float(0), Float(0)), (0x02, denormal, 1), (0x04, 1, 0),
-        (0x08, .greatestFiniteMagnitude, 0.5), (0x10, .leastNormalMagnitude, 3), (0x20, 1, 3),
-    ] as [(UInt32, Float, Float)])
+    @Test(
+        "Each exception marks MXCSR exactly when it is not masked",
+        arguments: [
+            (UInt32(0x01), Float(0), Float(0)), (0x02, denormal, 1), (0x04, 1, 0),
+            (0x08, .greatestFiniteMagnitude, 0.5), (0x10, .leastNormalMagnitude, 3), (0x20, 1, 3),
+        ] as [(UInt32, Float, Float)])
     func unmasked(flag: UInt32, a: Float, b: Float) {
         var masked: UInt32 = 0x1f80
         _ = SSEArithmetic.divide(a, b, mxcsr: &masked)

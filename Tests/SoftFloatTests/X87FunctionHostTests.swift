@@ -17,7 +17,9 @@ import Testing
     static let functions: [Function] = [
         Function(name: "F2XM1", code: [0xd9, 0xf0], first: -70 ... -1) { a, _, c in Extended80.exponential2MinusOne(a.unpacked, &c) },
         Function(name: "FYL2X", code: [0xd9, 0xf1], first: -70...70) { Extended80.logarithm2($0.unpacked, times: $1.unpacked, &$2) },
-        Function(name: "FYL2XP1", code: [0xd9, 0xf9], first: -70 ... -3) { Extended80.logarithm2PlusOne($0.unpacked, times: $1.unpacked, &$2) },
+        Function(name: "FYL2XP1", code: [0xd9, 0xf9], first: -70 ... -3) {
+            Extended80.logarithm2PlusOne($0.unpacked, times: $1.unpacked, &$2)
+        },
         Function(name: "FPTAN", code: [0xd9, 0xf2], register: 1, first: -70...64) { a, _, c in Extended80.tangent(a.unpacked, &c) },
         Function(name: "FPATAN", code: [0xd9, 0xf3], first: -60...60) { Extended80.arctangent($1.unpacked, over: $0.unpacked, &$2) },
         Function(name: "FSIN", code: [0xd9, 0xfe], first: -70...64) { a, _, c in Extended80.sine(a.unpacked, &c) },
@@ -62,7 +64,8 @@ import Testing
     static let specials: [Extended80] = [
         .zero, .zero.negated, .one, .one.negated, Extended80(2), Extended80(-3), .indefinite,
         Extended80(significand: 1 << 63, signExponent: 0x7fff), Extended80(significand: 1 << 63, signExponent: 0xffff),
-        Extended80(significand: 0x8000_0000_0000_0001, signExponent: 0x7fff), Extended80(significand: 0xc000_0000_0000_0001, signExponent: 0x7fff),
+        Extended80(significand: 0x8000_0000_0000_0001, signExponent: 0x7fff),
+        Extended80(significand: 0xc000_0000_0000_0001, signExponent: 0x7fff),
         Extended80(significand: 1 << 62, signExponent: 0x3fff), Extended80(significand: 0, signExponent: 0x7fff),
         Extended80(significand: 1 << 63, signExponent: 0x3ffe), Extended80(significand: 1 << 63, signExponent: 0xbffd),
     ]
@@ -80,7 +83,9 @@ import Testing
                 var context = FloatContext(controlWord: 0x37f)
                 let result = f.ours(a, b, &context)
                 let isNaN = result?.classification == .nan && f.name == "FPTAN"
-                #expect(Self.distance(result ?? a, host.register(isNaN ? 0 : f.register)) <= 1, "\(hex(a)) \(hex(b)): \(hex(result ?? a)) host \(hex(host.register(f.register)))")
+                #expect(
+                    Self.distance(result ?? a, host.register(isNaN ? 0 : f.register)) <= 1,
+                    "\(hex(a)) \(hex(b)): \(hex(result ?? a)) host \(hex(host.register(f.register)))")
                 #expect(UInt16(context.raised.rawValue) & 0x1f == host.statusWord & 0x1f, "\(hex(a)) \(hex(b))")
             }
         }

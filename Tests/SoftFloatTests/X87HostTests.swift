@@ -43,7 +43,9 @@ struct X87Case: CustomTestStringConvertible, Sendable {
             if context.stopsBeforeComputation { result = a }
             let status = UInt16(context.raised.rawValue) | (context.roundedUp ? 0x200 : 0)
             guard result != host.register(0) || status != host.statusWord & 0x23f else { continue }
-            Issue.record("\(c.name) \(hex(a)) \(hex(b)) control \(hex(controls)): \(hex(result)) \(hex(status)), host \(hex(host.register(0))) \(hex(host.statusWord))")
+            Issue.record(
+                "\(c.name) \(hex(a)) \(hex(b)) control \(hex(controls)): \(hex(result)) \(hex(status)), host \(hex(host.register(0))) \(hex(host.statusWord))"
+            )
             return
         }
     }
@@ -59,12 +61,13 @@ struct X87Case: CustomTestStringConvertible, Sendable {
             host.run()
             var context = FloatContext(controlWord: 0x37f)
             let order = Extended80.compare(a.unpacked, b.unpacked, signaling: signaling, &context)
-            let code: UInt16 = switch order {
-            case .less: 0x100
-            case .equal: 0x4000
-            case .greater: 0
-            case .unordered: 0x4500
-            }
+            let code: UInt16 =
+                switch order {
+                case .less: 0x100
+                case .equal: 0x4000
+                case .greater: 0
+                case .unordered: 0x4500
+                }
             #expect(code | UInt16(context.raised.rawValue) == host.statusWord & 0x453f, "\(hex(a)) \(hex(b))")
         }
     }
@@ -83,10 +86,13 @@ struct X87Case: CustomTestStringConvertible, Sendable {
             var context = FloatContext(controlWord: controls)
             let r = Extended80.remainder(a.unpacked, b.unpacked, nearest: nearest, &context)
             let result = context.stopsBeforeComputation ? a : r.value
-            let status: UInt16 = UInt16(r.quotient & 4) << 6 | UInt16(r.quotient & 2) << 13 | UInt16(r.quotient & 1) << 9
+            let status: UInt16 =
+                UInt16(r.quotient & 4) << 6 | UInt16(r.quotient & 2) << 13 | UInt16(r.quotient & 1) << 9
                 | (r.isPartial ? 0x400 : 0) | UInt16(context.raised.rawValue)
             guard result != host.register(0) || status != host.statusWord & 0x473f else { continue }
-            Issue.record("\(hex(a)) \(hex(b)) control \(hex(controls)): \(hex(result)) \(hex(status)), host \(hex(host.register(0))) \(hex(host.statusWord))")
+            Issue.record(
+                "\(hex(a)) \(hex(b)) control \(hex(controls)): \(hex(result)) \(hex(status)), host \(hex(host.register(0))) \(hex(host.statusWord))"
+            )
             return
         }
     }

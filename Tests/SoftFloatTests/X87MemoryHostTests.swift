@@ -16,12 +16,24 @@ import Testing
     static let stores: [Store] = [
         Store(name: "FSTP m32", code: [0xd9, 0x9f], byteCount: 4, exponents: -152...130) { UInt64($0.binary32(&$1)) },
         Store(name: "FSTP m64", code: [0xdd, 0x9f], byteCount: 8, exponents: -1078...1026) { $0.binary64(&$1) },
-        Store(name: "FISTP m16", code: [0xdf, 0x9f], byteCount: 2, exponents: -3...18) { UInt64(bitPattern: $0.integer(bitCount: 16, truncating: false, &$1)) },
-        Store(name: "FISTP m32", code: [0xdb, 0x9f], byteCount: 4, exponents: -3...34) { UInt64(bitPattern: $0.integer(bitCount: 32, truncating: false, &$1)) },
-        Store(name: "FISTP m64", code: [0xdf, 0xbf], byteCount: 8, exponents: -3...66) { UInt64(bitPattern: $0.integer(bitCount: 64, truncating: false, &$1)) },
-        Store(name: "FISTTP m16", code: [0xdf, 0x8f], byteCount: 2, exponents: -3...18) { UInt64(bitPattern: $0.integer(bitCount: 16, truncating: true, &$1)) },
-        Store(name: "FISTTP m32", code: [0xdb, 0x8f], byteCount: 4, exponents: -3...34) { UInt64(bitPattern: $0.integer(bitCount: 32, truncating: true, &$1)) },
-        Store(name: "FISTTP m64", code: [0xdd, 0x8f], byteCount: 8, exponents: -3...66) { UInt64(bitPattern: $0.integer(bitCount: 64, truncating: true, &$1)) },
+        Store(name: "FISTP m16", code: [0xdf, 0x9f], byteCount: 2, exponents: -3...18) {
+            UInt64(bitPattern: $0.integer(bitCount: 16, truncating: false, &$1))
+        },
+        Store(name: "FISTP m32", code: [0xdb, 0x9f], byteCount: 4, exponents: -3...34) {
+            UInt64(bitPattern: $0.integer(bitCount: 32, truncating: false, &$1))
+        },
+        Store(name: "FISTP m64", code: [0xdf, 0xbf], byteCount: 8, exponents: -3...66) {
+            UInt64(bitPattern: $0.integer(bitCount: 64, truncating: false, &$1))
+        },
+        Store(name: "FISTTP m16", code: [0xdf, 0x8f], byteCount: 2, exponents: -3...18) {
+            UInt64(bitPattern: $0.integer(bitCount: 16, truncating: true, &$1))
+        },
+        Store(name: "FISTTP m32", code: [0xdb, 0x8f], byteCount: 4, exponents: -3...34) {
+            UInt64(bitPattern: $0.integer(bitCount: 32, truncating: true, &$1))
+        },
+        Store(name: "FISTTP m64", code: [0xdd, 0x8f], byteCount: 8, exponents: -3...66) {
+            UInt64(bitPattern: $0.integer(bitCount: 64, truncating: true, &$1))
+        },
     ]
 
     @Test("Stores write what the host writes, or nothing when it writes nothing", arguments: stores)
@@ -41,7 +53,9 @@ import Testing
             let status = UInt16(context.raised.rawValue) | (context.roundedUp ? 0x200 : 0)
             let expected = host.get(HostFPU.memory, as: UInt64.self) & mask
             guard result != expected || status != host.statusWord & 0x23f else { continue }
-            Issue.record("\(s.name) \(hex(a)) control \(hex(controls)): \(hex(result)) \(hex(status)), host \(hex(expected)) \(hex(host.statusWord))")
+            Issue.record(
+                "\(s.name) \(hex(a)) control \(hex(controls)): \(hex(result)) \(hex(status)), host \(hex(expected)) \(hex(host.statusWord))"
+            )
             return
         }
     }

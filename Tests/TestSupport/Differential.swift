@@ -39,8 +39,9 @@ public struct Differential {
         lines += Self.differences(program, expected.state, actual.state)
         if let offset = firstDifference(expected.memory, actual.memory) {
             let range = offset..<min(offset + 16, expected.memory.count)
-            lines.append("memory at data+0x\(hex(UInt64(offset))): expected \(hex(Array(expected.memory[range]))), "
-                + "found \(hex(Array(actual.memory[range])))")
+            lines.append(
+                "memory at data+0x\(hex(UInt64(offset))): expected \(hex(Array(expected.memory[range]))), "
+                    + "found \(hex(Array(actual.memory[range])))")
         }
         guard !lines.isEmpty else { return nil }
         return "\(program.name) \(hex(program.code))\n  " + (lines + Self.inputs(program)).joined(separator: "\n  ")

@@ -5,14 +5,15 @@ extension HostCPU {
     /// Whether the host executes everything in a group.
     public static func executes(_ group: InstructionGroup) -> Bool {
         guard shared != nil, group != .legacy32 || runs32Bit else { return false }
-        let needed: [String] = switch group {
-        case .crypto: ["AES", "PCLMULQDQ", "SHA"]
-        case .bmi: ["BMI1", "BMI2", "ADX", "MOVBE", "SSE4.2"]
-        case .bits: ["LZCNT", "BMI1", "POPCNT"]
-        case .sseFloat, .sseConvert, .sseInteger, .sseMoves, .mmx: ["SSE4.2"]
-        case .faults: ["LZCNT", "BMI1", "BMI2", "ADX", "MOVBE", "SSE4.2", "POPCNT"]
-        default: []
-        }
+        let needed: [String] =
+            switch group {
+            case .crypto: ["AES", "PCLMULQDQ", "SHA"]
+            case .bmi: ["BMI1", "BMI2", "ADX", "MOVBE", "SSE4.2"]
+            case .bits: ["LZCNT", "BMI1", "POPCNT"]
+            case .sseFloat, .sseConvert, .sseInteger, .sseMoves, .mmx: ["SSE4.2"]
+            case .faults: ["LZCNT", "BMI1", "BMI2", "ADX", "MOVBE", "SSE4.2", "POPCNT"]
+            default: []
+            }
         return !needed.contains { missingExtensions.contains($0) }
     }
 

@@ -65,7 +65,8 @@ public final class HostCPU: Sendable {
         typealias Slot = Trampoline.Slot
         var page = [UInt8](repeating: 0xcc, count: Self.codeCapacity)
         let exit = UInt32(HostContext.trampolineAddress) + UInt32(trampoline.exit)
-        let leave = mode == .bits64
+        let leave =
+            mode == .bits64
             ? [0xff, 0x24, 0x25] + little(UInt32(HostContext.controlAddress) + UInt32(Slot.exit))  // jmp [exit]
             : [0xea] + little(exit) + [0x33, 0]  // jmp 33:exit
         page.replaceSubrange(0..<code.count + leave.count, with: code + leave)

@@ -16,9 +16,10 @@ extension InstructionCases {
         case 4:
             let isShort = width == 1 || random.oneIn(2)
             let opcode: UInt8 = width == 1 ? 0x80 : isShort ? 0x83 : 0x81
-            emit(Encoding(
-                opcode: [opcode], width: width, reg: operation, rm: rm, immediate: immediate(isShort ? 1 : min(width, 4)),
-                lock: lock && operation != 7, hasByteRegisters: width == 1))
+            emit(
+                Encoding(
+                    opcode: [opcode], width: width, reg: operation, rm: rm, immediate: immediate(isShort ? 1 : min(width, 4)),
+                    lock: lock && operation != 7, hasByteRegisters: width == 1))
         case 5:
             current.undefinedFlags = 0
             emitInteger([0xfe], reg: random.below(2), rm: rm, width: width, lock: lock)
@@ -92,7 +93,8 @@ extension InstructionCases {
             switch random.below(3) {
             case 0: emit(Encoding(opcode: [0x0f, 0xaf], width: wide, reg: register(), rm: registerOrMemory()))
             case 1: emit(Encoding(opcode: [0x6b], width: wide, reg: register(), rm: registerOrMemory(), immediate: immediate(1)))
-            default: emit(Encoding(opcode: [0x69], width: wide, reg: register(), rm: registerOrMemory(), immediate: immediate(min(wide, 4))))
+            default:
+                emit(Encoding(opcode: [0x69], width: wide, reg: register(), rm: registerOrMemory(), immediate: immediate(min(wide, 4))))
             }
         default:
             current.undefinedFlags = Flag.all
@@ -154,7 +156,8 @@ extension InstructionCases {
         case 5: (encoding, current.undefinedFlags) = bmi(0xf7, nil, Flag.a | Flag.s | Flag.p, reg)
         case 6: (encoding, current.undefinedFlags) = bmi(0xf7, random.pick([0x66, 0xf2, 0xf3]), 0, reg)
         case 7:
-            encoding = Encoding(opcode: [0x0f, 0x3a, 0xf0], prefix: 0xf2, width: width, reg: reg, rm: rm, immediate: [random.byte()], vvvv: 0)
+            encoding = Encoding(
+                opcode: [0x0f, 0x3a, 0xf0], prefix: 0xf2, width: width, reg: reg, rm: rm, immediate: [random.byte()], vvvv: 0)
         case 8, 9:
             encoding = Encoding(opcode: [0x0f, 0x38, 0xf6], prefix: random.pick([0x66, 0xf3]), width: width, reg: reg, rm: rm)
         case 10:

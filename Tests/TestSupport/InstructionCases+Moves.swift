@@ -10,9 +10,10 @@ extension InstructionCases {
         case 3: makeMoveOffset(width)
         case 4:
             let isByteSource = random.oneIn(2)
-            emit(Encoding(
-                opcode: [0x0f, random.pick([0xb6, 0xbe]) + (isByteSource ? 0 : 1)], width: wide, reg: register(), rm: rm,
-                hasByteRegisters: isByteSource))
+            emit(
+                Encoding(
+                    opcode: [0x0f, random.pick([0xb6, 0xbe]) + (isByteSource ? 0 : 1)], width: wide, reg: register(), rm: rm,
+                    hasByteRegisters: isByteSource))
         case 5: emit(Encoding(opcode: [0x63], width: wide, reg: register(), rm: rm))
         case 6: emit(Encoding(opcode: [0x8d], width: wide, reg: register()))
         case 7:

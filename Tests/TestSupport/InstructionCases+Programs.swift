@@ -44,7 +44,9 @@ extension InstructionCases {
 
     private mutating func makeFaultingPush() {
         // Some hosts map the last page below 2⁴⁷, so the stack stays above it.
-        let edge: UInt64 = random.pick([HostCPU.dataAddress, HostCPU.dataAddress + UInt64(HostCPU.dataByteCount), 0x8000_0000_0020, 1 << 60])
+        let edge: UInt64 = random.pick([
+            HostCPU.dataAddress, HostCPU.dataAddress + UInt64(HostCPU.dataByteCount), 0x8000_0000_0020, 1 << 60,
+        ])
         pin(4, edge &+ UInt64(random.below(20)) &- 10)
         current.code = random.pick([[0x50], [0x58], [0x9c], [0x6a, 0x11], [0xe8, 0, 0, 0, 0], [0x66, 0x53], [0xc3]])
         // A return that does not fault has to go on behind itself.

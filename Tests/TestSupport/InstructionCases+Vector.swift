@@ -45,14 +45,18 @@ private let both: [VectorRow] =
     + rows("X", [0x0f, 0x38], [0x00...0x0b, 0x1c...0x1e]) + rows("X", [0x0f, 0x3a], [0x0f...0x0f], immediate: true)
 
 private let integerRows: [VectorRow] =
-    both.map { var row = $0; row.prefixes = "6"; return row }
+    both.map {
+        var row = $0; row.prefixes = "6"; return row
+    }
     + rows("6", [0x0f], [0x6c...0x6d])
     + rows("6", [0x0f, 0x38], [0x10...0x10, 0x17...0x17, 0x20...0x25, 0x28...0x29, 0x2b...0x2b, 0x30...0x35, 0x37...0x41])
     + rows("632", [0x0f], [0x70...0x70], immediate: true)
     + rows("6", [0x0f, 0x3a], [0x0e...0x0e, 0x42...0x42, 0x60...0x63, 0x60...0x63, 0x60...0x63], immediate: true)
 
 private let mmxRows: [VectorRow] =
-    both.map { var row = $0; row.prefixes = "n"; return row } + rows("n", [0x0f], [0x70...0x70], immediate: true)
+    both.map {
+        var row = $0; row.prefixes = "n"; return row
+    } + rows("n", [0x0f], [0x70...0x70], immediate: true)
     + rows("n", [0x0f], [0x6f...0x6f, 0x7f...0x7f])
 
 private let cryptographyRows: [VectorRow] =
@@ -77,19 +81,24 @@ extension InstructionCases {
         if random.oneIn(8) { current.state.mxcsr &= ~(UInt32(random.below(64)) << 7) }
     }
 
-    private mutating func emitVector(_ row: VectorRow, _ prefix: UInt8?, _ content: Content, width: Int = 4, immediateLimit: Int = 256, misaligns: Bool = true) {
+    private mutating func emitVector(
+        _ row: VectorRow, _ prefix: UInt8?, _ content: Content, width: Int = 4, immediateLimit: Int = 256, misaligns: Bool = true
+    ) {
         let immediate = row.hasImmediate ? [UInt8(random.below(immediateLimit))] : []
         let rm = random.oneIn(3) ? nil : Optional(register())
         let alignment = random.oneIn(20) && misaligns ? 1 : 16
-        let offset = emit(Encoding(
-            opcode: row.opcode, prefix: prefix, width: width, reg: register(), rm: rm, immediate: immediate, alignment: alignment))
+        let offset = emit(
+            Encoding(
+                opcode: row.opcode, prefix: prefix, width: width, reg: register(), rm: rm, immediate: immediate, alignment: alignment))
         if let offset { fill(at: offset, [value(content), value(content)]) }
     }
 
     mutating func makeVectorFloat() {
         let row = random.pick(floatRows)
         let prefix = prefix(random.pick(Array(row.prefixes)))
-        let isDouble = row.opcode.count == 3 ? row.opcode[2] & 1 == 1 : prefix == 0x66 || prefix == 0xf2 && ![0x7c, 0x7d, 0xd0].contains(row.opcode[1])
+        let isDouble =
+            row.opcode.count == 3
+            ? row.opcode[2] & 1 == 1 : prefix == 0x66 || prefix == 0xf2 && ![0x7c, 0x7d, 0xd0].contains(row.opcode[1])
         let content: Content = isDouble ? .doubles : .floats
         setVectors(content)
         // Comparison predicates beyond 7 do not exist without VEX.
@@ -101,8 +110,12 @@ extension InstructionCases {
         let letter = random.pick(Array(row.prefixes))
         let toInteger = row.opcode[1] == 0x2c || row.opcode[1] == 0x2d
         let fromInteger = row.opcode[1] == 0x2a || row.opcode[1] == 0x5b && letter == "n" || row.opcode[1] == 0xe6 && letter == "3"
-        let content: Content = fromInteger ? .integers : row.opcode[1] == 0x5b ? .floats
-            : letter == "n" || letter == "3" ? .floats : .doubles
+        let content: Content =
+            fromInteger
+            ? .integers
+            : row.opcode[1] == 0x5b
+                ? .floats
+                : letter == "n" || letter == "3" ? .floats : .doubles
         setVectors(content)
         emitVector(row, prefix(letter), content, width: toInteger || row.opcode[1] == 0x2a ? random.pick([4, 8]) : 4)
     }
@@ -119,16 +132,20 @@ extension InstructionCases {
         let opcode = UInt8(0x71 + random.below(3))
         let choices = opcode < 0x73 ? [2, 4, 6] : prefix == nil ? [2, 6] : [2, 3, 6, 7]
         let register = prefix == nil ? random.below(8) : register()
-        emit(Encoding(opcode: [0x0f, opcode], prefix: prefix, reg: random.pick(choices), rm: register, immediate: [UInt8(random.below(72))]))
+        emit(
+            Encoding(opcode: [0x0f, opcode], prefix: prefix, reg: random.pick(choices), rm: register, immediate: [UInt8(random.below(72))]))
     }
 
     /// PCMPxSTRx with short strings: lengths and zero elements decide everything.
     private mutating func makeStringComparison(_ row: VectorRow) {
-        for index in 0..<16 { current.state.xmm[index] = XMMValue(random.next() & 0x0303_0303_0303_0303, random.next() & 0x0301_0301_0301_0301) }
+        for index in 0..<16 {
+            current.state.xmm[index] = XMMValue(random.next() & 0x0303_0303_0303_0303, random.next() & 0x0301_0301_0301_0301)
+        }
         pin(0, UInt64(bitPattern: Int64(random.below(40) - 20)))
         pin(2, UInt64(bitPattern: Int64(random.below(40) - 20)))
-        emit(Encoding(
-            opcode: row.opcode, prefix: 0x66, width: random.pick([4, 8]), reg: register(), rm: register(), immediate: [random.byte()]))
+        emit(
+            Encoding(
+                opcode: row.opcode, prefix: 0x66, width: random.pick([4, 8]), reg: register(), rm: register(), immediate: [random.byte()]))
     }
 
     mutating func makeCryptography() {
@@ -163,7 +180,9 @@ extension InstructionCases {
         case 12: encoding = move([0x0f, 0x50], prefixed, register(), width: 4)
         case 13: encoding = random.oneIn(2) ? move([0x0f, 0xd7], 0x66, register()) : move([0x0f, 0xc5], 0x66, register(), immediate: imm)
         case 14: encoding = move([0x0f, 0xc4], 0x66, rm, immediate: imm)
-        default: encoding = move([0x0f, 0x3a, random.pick([0x14, 0x15, 0x16, 0x17, 0x20, 0x22])], 0x66, rm, width: random.pick([4, 8]), immediate: imm)
+        default:
+            encoding = move(
+                [0x0f, 0x3a, random.pick([0x14, 0x15, 0x16, 0x17, 0x20, 0x22])], 0x66, rm, width: random.pick([4, 8]), immediate: imm)
         }
         encoding.reg = register()
         if random.oneIn(20) { encoding.alignment = 1 }
@@ -177,7 +196,9 @@ extension InstructionCases {
         switch random.below(8) {
         case 0: makeVectorShift(prefix: nil)
         case 1:
-            emit(Encoding(opcode: [0x0f, random.pick([0x6e, 0x7e])], width: random.pick([4, 8]), reg: random.below(8), rm: registerOrMemory()))
+            emit(
+                Encoding(
+                    opcode: [0x0f, random.pick([0x6e, 0x7e])], width: random.pick([4, 8]), reg: random.below(8), rm: registerOrMemory()))
         case 2: current.code = [0x0f, 0x77]
         case 3: emit(Encoding(opcode: [0x0f, 0xd6], prefix: random.pick([0xf2, 0xf3]), reg: random.below(8), rm: random.below(8)))
         default:

@@ -115,9 +115,11 @@ extension InstructionCases {
         current.x87Tolerance = 4
         let operation: UInt8 = random.pick([0xf0, 0xf1, 0xf2, 0xf3, 0xf9, 0xfb, 0xfe, 0xff])
         if operation == 0xf0 || operation == 0xf9 {  // |x| up to 1, and up to 0.29 for FYL2XP1.
-            current.state.x87.st[0] = .init(significand: random.next() | 1 << 63, signAndExponent: UInt16(random.below(2)) << 15 | UInt16(0x3ffc - random.below(40)))
+            current.state.x87.st[0] = .init(
+                significand: random.next() | 1 << 63, signAndExponent: UInt16(random.below(2)) << 15 | UInt16(0x3ffc - random.below(40)))
         } else {
-            current.state.x87.st[0] = .init(significand: random.next() | 1 << 63, signAndExponent: UInt16(0x3fff + random.below(8)) - UInt16(random.below(20)))
+            current.state.x87.st[0] = .init(
+                significand: random.next() | 1 << 63, signAndExponent: UInt16(0x3fff + random.below(8)) - UInt16(random.below(20)))
         }
         current.state.x87.st[1] = .init(significand: random.next() | 1 << 63, signAndExponent: UInt16(0x3fff + random.below(8)))
         // Pushes need room.

@@ -80,12 +80,13 @@ extension InstructionCases {
 
     private func vex(_ encoding: Encoding, rex: UInt8, vvvv: Int) -> [UInt8] {
         let map: UInt8 = encoding.opcode[1] == 0x38 ? 2 : 3
-        let selector: UInt8 = switch encoding.prefix {
-        case 0x66: 1
-        case 0xf3: 2
-        case 0xf2: 3
-        default: 0
-        }
+        let selector: UInt8 =
+            switch encoding.prefix {
+            case 0x66: 1
+            case 0xf3: 2
+            case 0xf2: 3
+            default: 0
+            }
         let last = (rex & 8) << 4 | UInt8(~vvvv & 15) << 3 | selector
         return [0xc4, (~rex & 7) << 5 | map, last, encoding.opcode[2]]
     }
@@ -100,11 +101,12 @@ extension InstructionCases {
         let index = chosen == base && !isLow ? 4 : chosen
         let mod = UInt8(random.below(3))
         let scale = random.below(4)
-        var displacement: UInt64 = switch mod {
-        case 1: UInt64(bitPattern: Int64(random.below(256) - 128))
-        case 2: UInt64(bitPattern: Int64(random.below(1 << 20) - (1 << 19)))
-        default: 0
-        }
+        var displacement: UInt64 =
+            switch mod {
+            case 1: UInt64(bitPattern: Int64(random.below(256) - 128))
+            case 2: UInt64(bitPattern: Int64(random.below(1 << 20) - (1 << 19)))
+            default: 0
+            }
         var operand = MemoryOperand(mod: mod, rm: 4, rex: UInt8(base >> 3 | (index >> 3) << 1))
         if index == base && index != 4 {
             let value = UInt64(random.below(1 << 16))
@@ -116,7 +118,8 @@ extension InstructionCases {
             setAddressRegister(base, address &- displacement &- scaled, short)
         }
         if base & 7 == 5 && operand.mod == 0 { operand.mod = 1 }
-        operand.displacement = Array(little(UInt32(truncatingIfNeeded: displacement)).prefix(operand.mod == 0 ? 0 : operand.mod == 1 ? 1 : 4))
+        operand.displacement = Array(
+            little(UInt32(truncatingIfNeeded: displacement)).prefix(operand.mod == 0 ? 0 : operand.mod == 1 ? 1 : 4))
         if index != 4 || base & 7 == 4 || random.oneIn(4) {
             operand.sib = UInt8(scale) << 6 | UInt8(index & 7) << 3 | UInt8(base & 7)
         } else {
@@ -145,8 +148,9 @@ extension InstructionCases {
     mutating func emitInteger(_ byteOpcode: [UInt8], reg: Int, rm: Int?, width: Int, immediate: [UInt8] = [], lock: Bool = false) -> Int? {
         var opcode = byteOpcode
         if width > 1 { opcode[opcode.count - 1] += 1 }
-        let offset = emit(Encoding(
-            opcode: opcode, width: width, reg: reg, rm: rm, immediate: immediate, lock: lock, hasByteRegisters: width == 1))
+        let offset = emit(
+            Encoding(
+                opcode: opcode, width: width, reg: reg, rm: rm, immediate: immediate, lock: lock, hasByteRegisters: width == 1))
         if let offset, random.oneIn(2) { fill(at: offset, [random.integer()]) }
         return offset
     }

@@ -14,13 +14,16 @@ import Toolstack
         let created = try martlet(["create", file], scratch)
         #expect(created.code == 0)
         #expect(created.errors == "Parsing config from \(file)\n")
-        #expect(try martlet(["list", "t"], scratch).output.contains("t                                            1    64     1     -b----       2.3"))
+        #expect(
+            try martlet(["list", "t"], scratch).output.contains(
+                "t                                            1    64     1     -b----       2.3"))
         #expect(try martlet(["pause", "1"], scratch).code == 0)
         #expect(try martlet(["li", "t"], scratch).output.contains("--p---"))
         #expect(try martlet(["unpause", "t"], scratch).code == 0)
         #expect(try martlet(["domid", "t"], scratch).output == "1\n")
         #expect(try martlet(["domname", "1"], scratch).output == "t\n")
-        #expect(try martlet(["list", "-l"], scratch).output.contains("        \"domid\": 1,\n        \"config\": {\n            \"c_info\": {"))
+        #expect(
+            try martlet(["list", "-l"], scratch).output.contains("        \"domid\": 1,\n        \"config\": {\n            \"c_info\": {"))
         #expect(try martlet(["destroy", "t"], scratch).code == 0)
         #expect(try martlet(["destroy", "t"], scratch).code == 1)
         #expect(!scratch.exists("run/1"))
@@ -56,9 +59,11 @@ import Toolstack
         #expect(run.output.hasPrefix("0123456789") && run.output.hasSuffix("789012"))
     }
 
-    @Test("how a guest ends decides the exit code", arguments: [
-        ("crash", 30, "the guest \"t\" ended by crash"), ("silent-end", 31, "the process of the guest \"t\" ended without a word"),
-    ] as [(String, Int32, String)])
+    @Test(
+        "how a guest ends decides the exit code",
+        arguments: [
+            ("crash", 30, "the guest \"t\" ended by crash"), ("silent-end", 31, "the process of the guest \"t\" ended without a word"),
+        ] as [(String, Int32, String)])
     func endings(behaviour: String, code: Int32, line: String) throws {
         let scratch = try Scratch()
         let file = scratch.write("t.cfg", config)
@@ -78,10 +83,12 @@ import Toolstack
         #expect(try scratch.registry().guests().isEmpty)
     }
 
-    @Test("a guest's process that fails at the start leaves an error and nothing else", arguments: [
-        ("die", 3, "ended with code 9 before the guest was ready"), ("garbage", 3, "before the guest was ready"),
-        ("refuse", 6, "kernel=\"x\" has no PVH note"),
-    ] as [(String, Int32, String)])
+    @Test(
+        "a guest's process that fails at the start leaves an error and nothing else",
+        arguments: [
+            ("die", 3, "ended with code 9 before the guest was ready"), ("garbage", 3, "before the guest was ready"),
+            ("refuse", 6, "kernel=\"x\" has no PVH note"),
+        ] as [(String, Int32, String)])
     func failedStart(behaviour: String, code: Int32, line: String) throws {
         let scratch = try Scratch()
         let run = try martlet(["create", "-q", scratch.write("t.cfg", config), "extra=\(behaviour)"], scratch)
@@ -153,7 +160,8 @@ import Toolstack
                 for word in words {
                     group.addTask {
                         let shell = environment.map { "\($0)='\($1)'" }.joined(separator: " ")
-                        let command = "\(shell) '\(Scratch.product("martlet"))' create -q '\(file)' \(word.joined(separator: " ")) 2>/dev/null"
+                        let command =
+                            "\(shell) '\(Scratch.product("martlet"))' create -q '\(file)' \(word.joined(separator: " ")) 2>/dev/null"
                         return unsafe system(command) >> 8
                     }
                 }
@@ -174,31 +182,38 @@ import Toolstack
         #expect(run.errors == "Shutting down domain 1\n")
     }
 
-    @Test("every mistake has an exit code and a first line that names it", arguments: [
-        ([], 1, nil), (["--version"], 0, nil), (["help"], 0, nil), (["help", "create"], 0, nil), (["create", "-h"], 0, nil),
-        (["frob"], 1, "command not implemented: frob"), (["d", "x"], 1, "command d is ambiguous: destroy"),
-        (["migrate", "x"], 1, "command not implemented: this version has no migrate"),
-        (["-x", "list"], 2, "option `x' not supported"), (["-N", "list"], 1, "does not implement the -N"),
-        (["create"], 6, "no configuration file is named"), (["create", "--nosuch", "x"], 2, "Unknown option '--nosuch'"),
-        (["create", "/nonexistent.cfg"], 3, "Failed to read config file: /nonexistent.cfg: No such file or directory"),
-        (["create", "/tmp"], 3, "Failed to read config file: /tmp: Is a directory"),
-        (["create", "a", "b"], 2, "more than one configuration file: a, b"),
-        (["create", "-q", "CFG", "memory=256M"], 1, "command line: config parsing error near `M'"),
-        (["create", "-q", "CFG", "memory='256M'"], 1, "command line: `memory' is \"256M\", which is not a valid number"),
-        (["create", "-q", "CFG", "memory=99999999"], 5, "command line: memory=99999999: the guest is to have more than the"),
-        (["create", "-q", "CFG", "type=foo"], 1, "command line: Invalid domain type \"foo\""),
-        (["create", "-q", "CFG", "type=hvm"], 1, "command line: type=\"hvm\" asks for a full machine"),
-        (["create", "-q", "CFG", "kernel=/nonexistent"], 3, "command line: kernel=\"/nonexistent\": No such file or directory"),
-        (["create", "-q", "CFG", "cmdline=" + String(repeating: "x", count: 70_000)], 6, "command line: the guest's description is longer"),
-        (["create", "-q", "CFG", "kernel=/tmp"], 3, "command line: kernel=\"/tmp\": not a regular file"),
-        (["create", "-q", "CFG", "ramdisk=/nonexistent"], 3, "command line: ramdisk=\"/nonexistent\": No such file or directory"),
-        (["create", "-q", "CFG", "--timeout", "0"], 2, "--timeout=0"), (["create", "-q", "CFG", "--engine", "foo"], 2, "--engine=foo: there is no such engine"),
-        (["create", "-q", "/dev/null", "name=x", "kernel=/etc/passwd", "memory=64"], 1, "command line: no type= is given"),
-        (["create", "-q", "/dev/null", "name=x", "type=pvh", "memory=64"], 1, "/dev/null: Neither kernel nor bootloader specified"),
-        (["list", "nosuch"], 1, "nosuch is an invalid domain identifier"), (["destroy"], 2, "Missing expected argument '<domain>'"),
-        (["destroy", "0"], 1, "0 is the host"), (["shutdown"], 1, "no guest is named"), (["console", "-t", "vuart", "x"], 2, "a PVH guest has one console"),
-        (["inspect", "/nonexistent"], 1, "/nonexistent: No such file or directory"),
-    ] as [([String], Int32, String?)])
+    @Test(
+        "every mistake has an exit code and a first line that names it",
+        arguments: [
+            ([], 1, nil), (["--version"], 0, nil), (["help"], 0, nil), (["help", "create"], 0, nil), (["create", "-h"], 0, nil),
+            (["frob"], 1, "command not implemented: frob"), (["d", "x"], 1, "command d is ambiguous: destroy"),
+            (["migrate", "x"], 1, "command not implemented: this version has no migrate"),
+            (["-x", "list"], 2, "option `x' not supported"), (["-N", "list"], 1, "does not implement the -N"),
+            (["create"], 6, "no configuration file is named"), (["create", "--nosuch", "x"], 2, "Unknown option '--nosuch'"),
+            (["create", "/nonexistent.cfg"], 3, "Failed to read config file: /nonexistent.cfg: No such file or directory"),
+            (["create", "/tmp"], 3, "Failed to read config file: /tmp: Is a directory"),
+            (["create", "a", "b"], 2, "more than one configuration file: a, b"),
+            (["create", "-q", "CFG", "memory=256M"], 1, "command line: config parsing error near `M'"),
+            (["create", "-q", "CFG", "memory='256M'"], 1, "command line: `memory' is \"256M\", which is not a valid number"),
+            (["create", "-q", "CFG", "memory=99999999"], 5, "command line: memory=99999999: the guest is to have more than the"),
+            (["create", "-q", "CFG", "type=foo"], 1, "command line: Invalid domain type \"foo\""),
+            (["create", "-q", "CFG", "type=hvm"], 1, "command line: type=\"hvm\" asks for a full machine"),
+            (["create", "-q", "CFG", "kernel=/nonexistent"], 3, "command line: kernel=\"/nonexistent\": No such file or directory"),
+            (
+                ["create", "-q", "CFG", "cmdline=" + String(repeating: "x", count: 70_000)], 6,
+                "command line: the guest's description is longer"
+            ),
+            (["create", "-q", "CFG", "kernel=/tmp"], 3, "command line: kernel=\"/tmp\": not a regular file"),
+            (["create", "-q", "CFG", "ramdisk=/nonexistent"], 3, "command line: ramdisk=\"/nonexistent\": No such file or directory"),
+            (["create", "-q", "CFG", "--timeout", "0"], 2, "--timeout=0"),
+            (["create", "-q", "CFG", "--engine", "foo"], 2, "--engine=foo: there is no such engine"),
+            (["create", "-q", "/dev/null", "name=x", "kernel=/etc/passwd", "memory=64"], 1, "command line: no type= is given"),
+            (["create", "-q", "/dev/null", "name=x", "type=pvh", "memory=64"], 1, "/dev/null: Neither kernel nor bootloader specified"),
+            (["list", "nosuch"], 1, "nosuch is an invalid domain identifier"), (["destroy"], 2, "Missing expected argument '<domain>'"),
+            (["destroy", "0"], 1, "0 is the host"), (["shutdown"], 1, "no guest is named"),
+            (["console", "-t", "vuart", "x"], 2, "a PVH guest has one console"),
+            (["inspect", "/nonexistent"], 1, "/nonexistent: No such file or directory"),
+        ] as [([String], Int32, String?)])
     func mistakes(arguments: [String], code: Int32, line: String?) throws {
         let scratch = try Scratch()
         let file = scratch.write("t.cfg", config)
@@ -240,7 +255,9 @@ import Toolstack
     @Test("help lists every exit code")
     func exitCodes() throws {
         let text = try martlet(["help", "exit-codes"], try Scratch()).output
-        for code in ExitCode.allCases { #expect(text.contains("\n" + String(repeating: " ", count: 5 - "\(code.rawValue)".count) + "\(code.rawValue)  ")) }
+        for code in ExitCode.allCases {
+            #expect(text.contains("\n" + String(repeating: " ", count: 5 - "\(code.rawValue)".count) + "\(code.rawValue)  "))
+        }
     }
 
     private func martlet(_ arguments: [String], _ scratch: Scratch, input: String = "") throws -> CommandRun {

@@ -4,21 +4,25 @@ import Testing
 import Toolstack
 
 @Suite("The registry of guests") struct RegistryTests {
-    @Test("the runtime directory follows the environment", arguments: [
-        (["MARTLET_RUNTIME_DIR": "/a/b", "XDG_RUNTIME_DIR": "/x"], 0, "/a/b"),
-        (["XDG_RUNTIME_DIR": "/x"], 1000, "/x/martlet"),
-        (["MARTLET_RUNTIME_DIR": "", "XDG_RUNTIME_DIR": ""], 1000, "/tmp/martlet-1000"),
-        ([:], 0, "/run/martlet"),
-        ([:], 1000, "/tmp/martlet-1000"),
-    ] as [([String: String], UInt32, String)])
+    @Test(
+        "the runtime directory follows the environment",
+        arguments: [
+            (["MARTLET_RUNTIME_DIR": "/a/b", "XDG_RUNTIME_DIR": "/x"], 0, "/a/b"),
+            (["XDG_RUNTIME_DIR": "/x"], 1000, "/x/martlet"),
+            (["MARTLET_RUNTIME_DIR": "", "XDG_RUNTIME_DIR": ""], 1000, "/tmp/martlet-1000"),
+            ([:], 0, "/run/martlet"),
+            ([:], 1000, "/tmp/martlet-1000"),
+        ] as [([String: String], UInt32, String)])
     func runtimeDirectory(variables: [String: String], user: UInt32, expected: String) {
         #expect(Environment(variables: variables, userID: user).runtimeDirectory == expected)
     }
 
-    @Test("logs follow the environment", arguments: [
-        (["MARTLET_LOG_DIR": "/l", "HOME": "/h"], 1000, "/l"), (["HOME": "/h"], 1000, "/h/.local/state/martlet"),
-        (["XDG_STATE_HOME": "/s", "HOME": "/h"], 1000, "/s/martlet"), ([:], 0, "/var/log/martlet"), ([:], 1000, nil),
-    ] as [([String: String], UInt32, String?)])
+    @Test(
+        "logs follow the environment",
+        arguments: [
+            (["MARTLET_LOG_DIR": "/l", "HOME": "/h"], 1000, "/l"), (["HOME": "/h"], 1000, "/h/.local/state/martlet"),
+            (["XDG_STATE_HOME": "/s", "HOME": "/h"], 1000, "/s/martlet"), ([:], 0, "/var/log/martlet"), ([:], 1000, nil),
+        ] as [([String: String], UInt32, String?)])
     func logDirectory(variables: [String: String], user: UInt32, expected: String?) {
         #expect(Environment(variables: variables, userID: user).logDirectory == expected)
     }
@@ -149,18 +153,20 @@ import Toolstack
                 domainID: 10, name: "t", uuid: "db2bb128-e32f-4037-8752-520574c3a918", memoryMiB: 256, vcpus: 2,
                 state: GuestState(shutdownReason: .crash), seconds: 0.04),
         ]
-        #expect(GuestListing(rows: rows).text() == """
-            Name                                        ID   Mem VCPUs\tState\tTime(s)
-            Domain-0                                     0  1500     1     r-----      11.9
-            t                                           10   256     2     ---sc-       0.0
+        #expect(
+            GuestListing(rows: rows).text() == """
+                Name                                        ID   Mem VCPUs\tState\tTime(s)
+                Domain-0                                     0  1500     1     r-----      11.9
+                t                                           10   256     2     ---sc-       0.0
 
-            """)
-        #expect(GuestListing(rows: rows).text(verbose: true) == """
-            Name                                        ID   Mem VCPUs\tState\tTime(s)   UUID                            Reason-Code\tSecurity Label
-            Domain-0                                     0  1500     1     r-----      11.9 00000000-0000-0000-0000-000000000000        -                -
-            t                                           10   256     2     ---sc-       0.0 db2bb128-e32f-4037-8752-520574c3a918        3                -
+                """)
+        #expect(
+            GuestListing(rows: rows).text(verbose: true) == """
+                Name                                        ID   Mem VCPUs\tState\tTime(s)   UUID                            Reason-Code\tSecurity Label
+                Domain-0                                     0  1500     1     r-----      11.9 00000000-0000-0000-0000-000000000000        -                -
+                t                                           10   256     2     ---sc-       0.0 db2bb128-e32f-4037-8752-520574c3a918        3                -
 
-            """)
+                """)
     }
 
     @Test("a name that is too long pushes the columns, it is not cut")

@@ -55,7 +55,7 @@ final class Scratch {
         unsafe posix_spawn_file_actions_adddup2(&actions, source, GuestLock.inheritedDescriptor)
         let executable = Scratch.product("fake-guest")
         let arguments = unsafe [strdup(executable), strdup(directory), nil]
-        defer { for unsafe pointer in unsafe arguments { unsafe free(pointer) } }
+        defer { unsafe arguments.forEach { unsafe free($0) } }
         var processID: Int32 = 0
         let result = unsafe posix_spawn(&processID, executable, &actions, nil, arguments, environ)
         #expect(result == 0)
@@ -73,7 +73,9 @@ final class Scratch {
     private static func remove(_ path: String) {
         if let stream = unsafe opendir(path) {
             while let entry = unsafe readdir(stream) {
-                let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+                let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) {
+                    unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+                }
                 if name != "." && name != ".." { remove("\(path)/\(name)") }
             }
             unsafe closedir(stream)
@@ -105,7 +107,7 @@ struct CommandRun {
         let variables = scratch.environment.variables.map { "\($0)=\($1)" } + ["PATH=/usr/bin:/bin"]
         let argumentPointers = unsafe ([name] + arguments).map { unsafe strdup($0) } + [nil]
         let variablePointers = unsafe variables.map { unsafe strdup($0) } + [nil]
-        defer { for unsafe pointer in unsafe argumentPointers + variablePointers { unsafe free(pointer) } }
+        defer { unsafe (argumentPointers + variablePointers).forEach { unsafe free($0) } }
         var processID: Int32 = 0
         let result = unsafe posix_spawn(&processID, Scratch.product("martlet"), &actions, nil, argumentPointers, variablePointers)
         unsafe posix_spawn_file_actions_destroy(&actions)

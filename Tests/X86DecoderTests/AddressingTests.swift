@@ -30,12 +30,14 @@ struct Address: Equatable, Sendable {
 }
 
 @Suite("Addresses") struct AddressingTests {
-    @Test("The eight pairs of 16-bit addressing, with BP in SS", arguments: [
-        (0, Address(3, 6, length: 2)), (1, Address(3, 7, length: 2)),
-        (2, Address(5, 6, ss: true, length: 2)), (3, Address(5, 7, ss: true, length: 2)),
-        (4, Address(6, length: 2)), (5, Address(7, length: 2)),
-        (6, Address(nil, nil, 0, 0x1234, length: 4)), (7, Address(3, length: 2)),
-    ] as [(UInt8, Address)])
+    @Test(
+        "The eight pairs of 16-bit addressing, with BP in SS",
+        arguments: [
+            (0, Address(3, 6, length: 2)), (1, Address(3, 7, length: 2)),
+            (2, Address(5, 6, ss: true, length: 2)), (3, Address(5, 7, ss: true, length: 2)),
+            (4, Address(6, length: 2)), (5, Address(7, length: 2)),
+            (6, Address(nil, nil, 0, 0x1234, length: 4)), (7, Address(3, length: 2)),
+        ] as [(UInt8, Address)])
     func pairs(rm: UInt8, expected: Address) {
         #expect(Address(row([0x8b, rm, 0x34, 0x12], .bits16)) == expected)
         #expect(Address(row([0x67, 0x8b, rm, 0x34, 0x12], .bits32)) == with(expected) { $0.length += 1 })
@@ -73,38 +75,44 @@ struct Address: Equatable, Sendable {
         #expect(row(bytes, at: 65535).displacement == 0x10 + 65535 + 10)
     }
 
-    @Test("SIB: index 4 means none, base 5 with mod 0 means a displacement", arguments: [
-        ([0x8b, 0x04, 0x24], Address(4, ss: true, length: 3)),
-        ([0x8b, 0x04, 0x88], Address(0, 1, 2, length: 3)),
-        ([0x8b, 0x04, 0xed, 1, 0, 0, 0], Address(nil, 5, 3, 1, length: 7)),
-        ([0x8b, 0x04, 0x25, 1, 0, 0, 0], Address(nil, nil, 0, 1, length: 7)),
-        ([0x8b, 0x44, 0x6d, 0x7f], Address(5, 5, 1, 127, ss: true, length: 4)),
-        ([0x8b, 0x84, 0x0c, 0, 0, 1, 0], Address(4, 1, 0, 0x1_0000, ss: true, length: 7)),
-        ([0x42, 0x8b, 0x04, 0x20], Address(0, 12, length: 4)),
-        ([0x43, 0x8b, 0x04, 0xe4], Address(12, 12, 3, length: 4)),
-        ([0x41, 0x8b, 0x04, 0x25, 1, 0, 0, 0], Address(nil, nil, 0, 1, length: 8)),
-        ([0x41, 0x8b, 0x44, 0x25, 0], Address(13, length: 5)),
-    ] as [([UInt8], Address)])
+    @Test(
+        "SIB: index 4 means none, base 5 with mod 0 means a displacement",
+        arguments: [
+            ([0x8b, 0x04, 0x24], Address(4, ss: true, length: 3)),
+            ([0x8b, 0x04, 0x88], Address(0, 1, 2, length: 3)),
+            ([0x8b, 0x04, 0xed, 1, 0, 0, 0], Address(nil, 5, 3, 1, length: 7)),
+            ([0x8b, 0x04, 0x25, 1, 0, 0, 0], Address(nil, nil, 0, 1, length: 7)),
+            ([0x8b, 0x44, 0x6d, 0x7f], Address(5, 5, 1, 127, ss: true, length: 4)),
+            ([0x8b, 0x84, 0x0c, 0, 0, 1, 0], Address(4, 1, 0, 0x1_0000, ss: true, length: 7)),
+            ([0x42, 0x8b, 0x04, 0x20], Address(0, 12, length: 4)),
+            ([0x43, 0x8b, 0x04, 0xe4], Address(12, 12, 3, length: 4)),
+            ([0x41, 0x8b, 0x04, 0x25, 1, 0, 0, 0], Address(nil, nil, 0, 1, length: 8)),
+            ([0x41, 0x8b, 0x44, 0x25, 0], Address(13, length: 5)),
+        ] as [([UInt8], Address)])
     func sib(bytes: [UInt8], expected: Address) {
         #expect(Address(row(bytes)) == expected)
         if bytes[0] == 0x8b { #expect(Address(row(bytes, .bits32)) == expected) }
     }
 
-    @Test("In 64-bit code only FS and GS replace the segment, and others are not seen", arguments: [
-        ([0x8b, 0x00], 3, RegisterFile.zero), ([0x8b, 0x45, 0], 2, RegisterFile.zero),
-        ([0x26, 0x8b, 0x00], 3, RegisterFile.zero), ([0x3e, 0x8b, 0x45, 0], 2, RegisterFile.zero),
-        ([0x64, 0x8b, 0x00], 4, RegisterFile.fsBase), ([0x65, 0x8b, 0x45, 0], 5, RegisterFile.gsBase),
-        ([0x64, 0x2e, 0x8b, 0x00], 4, RegisterFile.fsBase), ([0x64, 0x65, 0xa5], 5, RegisterFile.gsBase),
-    ] as [([UInt8], UInt8, UInt8)])
+    @Test(
+        "In 64-bit code only FS and GS replace the segment, and others are not seen",
+        arguments: [
+            ([0x8b, 0x00], 3, RegisterFile.zero), ([0x8b, 0x45, 0], 2, RegisterFile.zero),
+            ([0x26, 0x8b, 0x00], 3, RegisterFile.zero), ([0x3e, 0x8b, 0x45, 0], 2, RegisterFile.zero),
+            ([0x64, 0x8b, 0x00], 4, RegisterFile.fsBase), ([0x65, 0x8b, 0x45, 0], 5, RegisterFile.gsBase),
+            ([0x64, 0x2e, 0x8b, 0x00], 4, RegisterFile.fsBase), ([0x64, 0x65, 0xa5], 5, RegisterFile.gsBase),
+        ] as [([UInt8], UInt8, UInt8)])
     func segments64(bytes: [UInt8], segment: UInt8, slot: UInt8) {
         #expect(row(bytes).segment == segment)
         #expect(row(bytes).segmentBase == slot)
         #expect(!row(bytes).flags.contains(.slowAddress))
     }
 
-    @Test("Elsewhere every override counts, the last one", arguments: [
-        ([0x26], 0), ([0x2e], 1), ([0x36], 2), ([0x3e], 3), ([0x64], 4), ([0x65], 5), ([0x65, 0x36], 2), ([], 2),
-    ] as [([UInt8], UInt8)])
+    @Test(
+        "Elsewhere every override counts, the last one",
+        arguments: [
+            ([0x26], 0), ([0x2e], 1), ([0x36], 2), ([0x3e], 3), ([0x64], 4), ([0x65], 5), ([0x65, 0x36], 2), ([], 2),
+        ] as [([UInt8], UInt8)])
     func segments32(prefix: [UInt8], segment: UInt8) {
         let found = row(prefix + [0x8b, 0x45, 0], .bits32)
         #expect(found.segment == segment)

@@ -3,7 +3,9 @@ import TestSupport
 
 @Suite("The host CPU as oracle", .serialized, .enabled(if: HostCPU.shared != nil, "needs an x86-64 host"))
 struct HostCPUTests {
-    private func run(_ code: [UInt8], _ state: inout MachineState, _ memory: inout [UInt8], _ mode: HostCPU.Mode = .bits64) throws -> Outcome {
+    private func run(
+        _ code: [UInt8], _ state: inout MachineState, _ memory: inout [UInt8], _ mode: HostCPU.Mode = .bits64
+    ) throws -> Outcome {
         try #require(HostCPU.shared).run(code: code, state: &state, memory: &memory, mode: mode)
     }
 
@@ -43,10 +45,12 @@ struct HostCPUTests {
         #expect(state.xmm[1] == XMMValue(0x0202, 0))
     }
 
-    @Test("Exceptions come back with their vector, error code and RIP", arguments: [
-        ([0x90, 0x0f, 0x0b], 6, 0, 1), ([0xf7, 0xf1], 0, 0, 0), ([0xcc], 3, 0, 1), ([0x8b, 0x00], 14, 4, 0),
-        ([0xf4], 13, 0, 0), ([0x89, 0x00], 14, 6, 0),
-    ] as [([UInt8], UInt8, UInt32, UInt64)])
+    @Test(
+        "Exceptions come back with their vector, error code and RIP",
+        arguments: [
+            ([0x90, 0x0f, 0x0b], 6, 0, 1), ([0xf7, 0xf1], 0, 0, 0), ([0xcc], 3, 0, 1), ([0x8b, 0x00], 14, 4, 0),
+            ([0xf4], 13, 0, 0), ([0x89, 0x00], 14, 6, 0),
+        ] as [([UInt8], UInt8, UInt32, UInt64)])
     func exceptions(code: [UInt8], vector: UInt8, errorCode: UInt32, offset: UInt64) throws {
         var state = MachineState()
         var memory = zeros

@@ -2,8 +2,10 @@ import TestSupport
 import Testing
 import X86Decoder
 
-@Suite("Encodings the host executes", .serialized, .enabled(
-    if: HostCPU.shared != nil && HostCPU.missingExtensions.isEmpty, "needs an x86-64 host with the virtual CPU's extensions"))
+@Suite(
+    "Encodings the host executes", .serialized,
+    .enabled(
+        if: HostCPU.shared != nil && HostCPU.missingExtensions.isEmpty, "needs an x86-64 host with the virtual CPU's extensions"))
 struct HostValidityTests {
     private static let maps: [[UInt8]] = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a]]
     private static let prefixes: [[UInt8]] = [[], [0x66], [0xf3], [0xf2], [0xf0]]

@@ -5,8 +5,9 @@ import X86Decoder
 /// The generated cases themselves are tested here: they must be what the decoder knows and what the host executes.
 @Suite("Generated instructions", .serialized, .enabled(if: HostCPU.shared != nil, "needs an x86-64 host"))
 struct InstructionCaseTests {
-    @Test("Every case decodes, runs on the host the same way twice, and mostly without an exception",
-          arguments: InstructionGroup.allCases.filter { HostCPU.executes($0) })
+    @Test(
+        "Every case decodes, runs on the host the same way twice, and mostly without an exception",
+        arguments: InstructionGroup.allCases.filter { HostCPU.executes($0) })
     func cases(group: InstructionGroup) throws {
         let cpu = try #require(HostCPU.shared)
         var cases = InstructionCases(group, seed: 0x5eed)
@@ -16,7 +17,8 @@ struct InstructionCaseTests {
         for _ in 0..<1000 where failures.count < 10 {
             let program = cases.next()
             let result = decode(program.code + [UInt8](repeating: 0x90, count: 15), program.mode == .bits64 ? .bits64 : .bits32)
-            let decodes = result.status == .complete && !result.instruction.flags.contains(.invalid)
+            let decodes =
+                result.status == .complete && !result.instruction.flags.contains(.invalid)
                 && Int(result.instruction.length) <= program.code.count
             if !decodes { failures.append("not decoded: \(program.name) \(hex(program.code))") }
             var (state, memory) = (program.state, program.memory)

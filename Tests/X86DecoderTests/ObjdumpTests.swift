@@ -51,8 +51,9 @@ struct ListedInstruction {
         .filter { unsafe access($0, R_OK) == 0 }
     static let isInstalled = unsafe access("/usr/bin/objdump", X_OK) == 0
 
-    @Test("Lengths agree with objdump over whole libraries",
-          .enabled(if: isInstalled, "needs /usr/bin/objdump"), arguments: libraries)
+    @Test(
+        "Lengths agree with objdump over whole libraries",
+        .enabled(if: isInstalled, "needs /usr/bin/objdump"), arguments: libraries)
     func lengths(library: String) throws {
         var compared = 0
         var skipped = 0
@@ -61,7 +62,8 @@ struct ListedInstruction {
             guard let listed = ListedInstruction(line) else { return }
             let result = decode(listed.bytes)
             let isInvalid = result.instruction.flags.contains(.invalid)
-            let agrees = listed.isForeign
+            let agrees =
+                listed.isForeign
                 ? isInvalid
                 : isInvalid && line.contains("lock")  // objdump shows LOCK where it is forbidden, too.
                     || !isInvalid && result.status == .complete && Int(result.instruction.length) == listed.bytes.count

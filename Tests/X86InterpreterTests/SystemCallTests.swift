@@ -38,9 +38,10 @@ import X86Decoder
 
     @Test func iretGoesToAUserAndDropsKernelSegments() throws {
         let machine = try TinyMachine()
-        for (index, value) in [TinyMachine.userCode, UInt64(TinyMachine.userCode64), 0x202, TinyMachine.userStack, UInt64(TinyMachine.userData3)]
-            .enumerated()
-        {
+        for (index, value) in [
+            TinyMachine.userCode, UInt64(TinyMachine.userCode64), 0x202, TinyMachine.userStack, UInt64(TinyMachine.userData3),
+        ]
+        .enumerated() {
             try machine.store(TinyMachine.kernelStack - 40 + UInt64(index) * 8, value)
         }
         machine.core.rsp = TinyMachine.kernelStack - 40
@@ -72,9 +73,10 @@ import X86Decoder
 
     @Test func iretToCompatibilityCodeRuns32BitCode() throws {
         let machine = try TinyMachine()
-        for (index, value) in [TinyMachine.userCode, UInt64(TinyMachine.userCode32), 2, TinyMachine.userStack, UInt64(TinyMachine.userData3)]
-            .enumerated()
-        {
+        for (index, value) in [
+            TinyMachine.userCode, UInt64(TinyMachine.userCode32), 2, TinyMachine.userStack, UInt64(TinyMachine.userData3),
+        ]
+        .enumerated() {
             try machine.store(TinyMachine.kernelStack - 40 + UInt64(index) * 8, value)
         }
         machine.core.rsp = TinyMachine.kernelStack - 40

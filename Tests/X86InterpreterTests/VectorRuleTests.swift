@@ -10,7 +10,9 @@ import X86
     private static let paddb: [UInt8] = [0x0f, 0xfc, 0xc1]
     private static let movaps: [UInt8] = [0x0f, 0x28, 0xc1]
 
-    private func run(_ code: [UInt8], _ state: MachineState = MachineState(), cr0: UInt64 = 0, cr4Cleared: UInt64 = 0) throws -> (Outcome, MachineState) {
+    private func run(
+        _ code: [UInt8], _ state: MachineState = MachineState(), cr0: UInt64 = 0, cr4Cleared: UInt64 = 0
+    ) throws -> (Outcome, MachineState) {
         let subject = try InterpreterSubject(.bits64)
         subject.setControl(cr0Set: cr0, cr4Cleared: cr4Cleared)
         var memory = [UInt8](repeating: 0, count: HostCPU.dataByteCount)
@@ -64,7 +66,8 @@ import X86
         return (Float(bitPattern: UInt32(truncatingIfNeeded: final.xmm[0].low)), final.mxcsr)
     }
 
-    @Test("RCPPS and RSQRTPS are within 1.5 / 4096 of the value and raise nothing", arguments: [1, 3, 0.1, 7e30, 1.2e-30, 65_535] as [Float])
+    @Test(
+        "RCPPS and RSQRTPS are within 1.5 / 4096 of the value and raise nothing", arguments: [1, 3, 0.1, 7e30, 1.2e-30, 65_535] as [Float])
     func approximations(operand: Float) throws {
         let (reciprocal, flags) = try approximate(0x53, operand)
         #expect(abs(Double(reciprocal) * Double(operand) - 1) <= 1.5 / 4096)
@@ -73,11 +76,13 @@ import X86
         #expect(abs(Double(root) * Double(operand).squareRoot() - 1) <= 1.5 / 4096)
     }
 
-    @Test("Special operands of the approximations: zeros, denormals, infinities, negative numbers, NaNs", arguments: [
-        (UInt8(0x53), UInt32(0x8000_0000), UInt32(0xff80_0000)), (0x53, 0x0000_0001, 0x7f80_0000), (0x53, 0xff80_0000, 0x8000_0000),
-        (0x53, 0x7f7f_ffff, 0), (0x53, 0x7f80_0001, 0x7fc0_0001), (0x52, 0x8000_0000, 0xff80_0000), (0x52, 0x8000_0001, 0xff80_0000),
-        (0x52, 0xbf80_0000, 0xffc0_0000), (0x52, 0x7f80_0000, 0), (0x52, 0xff80_0000, 0xffc0_0000), (0x52, 0xffc0_0003, 0xffc0_0003),
-    ])
+    @Test(
+        "Special operands of the approximations: zeros, denormals, infinities, negative numbers, NaNs",
+        arguments: [
+            (UInt8(0x53), UInt32(0x8000_0000), UInt32(0xff80_0000)), (0x53, 0x0000_0001, 0x7f80_0000), (0x53, 0xff80_0000, 0x8000_0000),
+            (0x53, 0x7f7f_ffff, 0), (0x53, 0x7f80_0001, 0x7fc0_0001), (0x52, 0x8000_0000, 0xff80_0000), (0x52, 0x8000_0001, 0xff80_0000),
+            (0x52, 0xbf80_0000, 0xffc0_0000), (0x52, 0x7f80_0000, 0), (0x52, 0xff80_0000, 0xffc0_0000), (0x52, 0xffc0_0003, 0xffc0_0003),
+        ])
     func specialApproximations(opcode: UInt8, operand: UInt32, expected: UInt32) throws {
         let (result, flags) = try approximate(opcode, Float(bitPattern: operand))
         #expect(result.bitPattern == expected)

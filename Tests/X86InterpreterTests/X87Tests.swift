@@ -73,9 +73,11 @@ private typealias Code = X87Code
         #expect(machine.core.s.ftw == 0x80)
     }
 
-    @Test("FISTP rounds as the control word says and FISTTP truncates", arguments: [
-        (UInt16(0x37f), Int32(-4), Int32(-3)), (0x77f, -4, -3), (0xb7f, -3, -3), (0xf7f, -3, -3),
-    ])
+    @Test(
+        "FISTP rounds as the control word says and FISTTP truncates",
+        arguments: [
+            (UInt16(0x37f), Int32(-4), Int32(-3)), (0x77f, -4, -3), (0xb7f, -3, -3), (0xf7f, -3, -3),
+        ])
     func integerStores(control: UInt16, rounded: Int32, truncated: Int32) throws {
         let machine = try X87Machine()
         for (code, expected) in [(Code.fistp32, rounded), (Code.fisttp32, truncated)] {
@@ -88,12 +90,14 @@ private typealias Code = X87Code
         }
     }
 
-    @Test("FXAM tells the classes apart", arguments: [
-        (Extended80(significand: 0, signExponent: 0x7fff), 0x0000),
-        (.indefinite, 0x0300), (.one, 0x0400), (.one.negated, 0x0600),
-        (Extended80(significand: 1 << 63, signExponent: 0x7fff), 0x0500),
-        (.zero.negated, 0x4200), (Extended80(significand: 1, signExponent: 0), 0x4400),
-    ] as [(Extended80, UInt16)])
+    @Test(
+        "FXAM tells the classes apart",
+        arguments: [
+            (Extended80(significand: 0, signExponent: 0x7fff), 0x0000),
+            (.indefinite, 0x0300), (.one, 0x0400), (.one.negated, 0x0600),
+            (Extended80(significand: 1 << 63, signExponent: 0x7fff), 0x0500),
+            (.zero.negated, 0x4200), (Extended80(significand: 1, signExponent: 0), 0x4400),
+        ] as [(Extended80, UInt16)])
     func examine(value: Extended80, conditions: UInt16) throws {
         let machine = try X87Machine()
         machine.core.x87Load(value)

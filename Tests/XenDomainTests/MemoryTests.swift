@@ -213,7 +213,9 @@ import XenDomain
         #expect(throws: GrantStatus.badReference) { try machine.domain.acquireGrant(1 << 20, readOnly: true) }
     }
 
-    private func map(_ machine: Machine, reference: UInt32, at gfn: UInt64, flags: UInt32, domain: UInt16 = 2) -> (
+    private func map(
+        _ machine: Machine, reference: UInt32, at gfn: UInt64, flags: UInt32, domain: UInt16 = 2
+    ) -> (
         status: Int16, handle: UInt32
     ) {
         let at = Machine.scratch

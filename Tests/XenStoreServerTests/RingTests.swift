@@ -29,8 +29,10 @@ import XenStoreServer
         #expect(guest.page.word(at: 2064) == 3)
         var packets: [Packet] = []
         for number in 0..<50 as Range<UInt32> {
-            packets += try guest.send(Packet(.write, requestID: number, payload: payload("n\(number)|v\(number)")).encoded, to: server, chunk: chunk)
-            packets += try guest.send(Packet(.read, requestID: 100 + number, payload: payload("n\(number)|")).encoded, to: server, chunk: chunk)
+            packets += try guest.send(
+                Packet(.write, requestID: number, payload: payload("n\(number)|v\(number)")).encoded, to: server, chunk: chunk)
+            packets += try guest.send(
+                Packet(.read, requestID: 100 + number, payload: payload("n\(number)|")).encoded, to: server, chunk: chunk)
         }
         packets += try guest.receive(100 - packets.count, server)
         #expect(packets.map(\.requestID) == (0..<50).flatMap { [$0, 100 + $0] })
@@ -133,7 +135,8 @@ import XenStoreServer
             let bytes = (0..<Int.random(in: 0...300, using: &generator)).map { _ in UInt8.random(in: 0...30, using: &generator) }
             do { _ = try requests.write(bytes[...]) } catch { requests.reset() }
             if Int.random(in: 0..<20, using: &generator) == 0 {
-                page.setWord(at: [2048, 2052, 2056, 2060, 2068].randomElement(using: &generator)!, to: .random(in: 0...5000, using: &generator))
+                page.setWord(
+                    at: [2048, 2052, 2056, 2060, 2068].randomElement(using: &generator)!, to: .random(in: 0...5000, using: &generator))
             }
             server.guestNotified()
         }

@@ -41,13 +41,16 @@ import XenStoreServer
             let listing = server.perform { store in store.listing().map { $0.path } }
             let lines = run("xenstore-ls -f").output.split(separator: "\n").map { String($0.prefix { $0 != " " }) }
             #expect(lines == listing)
-            let watch = "( XENSTORED_PATH=\(path) timeout 20 xenstore-watch -n 3 /w & sleep 1; XENSTORED_PATH=\(path) xenstore-write /w/x 1; XENSTORED_PATH=\(path) xenstore-rm /w; wait )"
+            let watch =
+                "( XENSTORED_PATH=\(path) timeout 20 xenstore-watch -n 3 /w & sleep 1; XENSTORED_PATH=\(path) xenstore-write /w/x 1; XENSTORED_PATH=\(path) xenstore-rm /w; wait )"
             #expect(shell(watch).output == "/w\n/w/x\n/w\n")
         }
         #expect(!exists(path))
     }
 
-    @Test("a directory too long for a packet is listed in parts", .enabled(if: exists("/usr/bin/xenstore-ls"), "xenstore-utils is not installed"))
+    @Test(
+        "a directory too long for a packet is listed in parts",
+        .enabled(if: exists("/usr/bin/xenstore-ls"), "xenstore-utils is not installed"))
     func longDirectory() throws {
         try withServer { server in
             let names = (0..<700).map { "child-number-\(1000 + $0)" }
@@ -61,16 +64,18 @@ import XenStoreServer
             let bad = try UnixListener.connect(path: path)
             let good = try UnixListener.connect(path: path)
             _ = bad.send([UInt8](repeating: 0xff, count: 64)[...])
-            #expect(eventually {
-                var bytes: [UInt8] = []
-                return bad.read(into: &bytes, limit: 16) == .ended(0) || bad.read(into: &bytes, limit: 16) == .ended(104)
-            })
+            #expect(
+                eventually {
+                    var bytes: [UInt8] = []
+                    return bad.read(into: &bytes, limit: 16) == .ended(0) || bad.read(into: &bytes, limit: 16) == .ended(104)
+                })
             _ = good.send(Packet(.read, requestID: 5, payload: Array("/local/domain/1/name\0".utf8)).encoded[...])
             var bytes: [UInt8] = []
-            #expect(eventually {
-                _ = good.read(into: &bytes, limit: 100)
-                return bytes.count == 21
-            })
+            #expect(
+                eventually {
+                    _ = good.read(into: &bytes, limit: 100)
+                    return bytes.count == 21
+                })
             #expect(bytes.suffix(5) == Array("guest".utf8))
         }
     }
@@ -102,28 +107,34 @@ import XenStoreServer
             let slow = try UnixListener.connect(path: path)
             _ = slow.send(Packet(.watch, payload: Array("/w\0t\0".utf8)).encoded[...])
             var bytes: [UInt8] = []
-            #expect(eventually {
-                _ = slow.read(into: &bytes, limit: 100)
-                return bytes.count >= 19 + 21
-            })
+            #expect(
+                eventually {
+                    _ = slow.read(into: &bytes, limit: 100)
+                    return bytes.count >= 19 + 21
+                })
             let long = "/w/" + String(repeating: "x", count: 2000)
             for _ in 0..<12_000 { try server.perform { store throws(StoreError) in try store.setText("", at: long) } }
             var end = Transfer.wouldBlock
-            #expect(eventually {
-                bytes.removeAll()
-                end = slow.read(into: &bytes, limit: 1 << 16)
-                return if case .ended = end { true } else { false }
-            })
+            #expect(
+                eventually {
+                    bytes.removeAll()
+                    end = slow.read(into: &bytes, limit: 1 << 16)
+                    return if case .ended = end { true } else { false }
+                })
         }
     }
 
     @Test("two servers do not share a socket, and a dead one's is replaced") func addresses() throws {
         try withServer { _ in
-            #expect(throws: HostError.self) { try XenStoreServer(store: Store(), domain: 1, ring: nil, socketPath: path, notifyGuest: EventSender {}) }
+            #expect(throws: HostError.self) {
+                try XenStoreServer(store: Store(), domain: 1, ring: nil, socketPath: path, notifyGuest: EventSender {})
+            }
         }
         _ = shell("python3 -c 'import socket; s=socket.socket(socket.AF_UNIX); s.bind(\"\(path)\")'")
         try withServer { server in #expect(server.perform { store in store.text(at: "/tool/xenstored") } == "martlet") }
         let long = directory.path + "/" + String(repeating: "x", count: 120)
-        #expect(throws: HostError.self) { try XenStoreServer(store: Store(), domain: 1, ring: nil, socketPath: long, notifyGuest: EventSender {}) }
+        #expect(throws: HostError.self) {
+            try XenStoreServer(store: Store(), domain: 1, ring: nil, socketPath: long, notifyGuest: EventSender {})
+        }
     }
 }

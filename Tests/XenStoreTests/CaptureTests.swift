@@ -31,7 +31,8 @@ import XenStore
         #expect(Set(Set(theirs).subtracting(ours).map(\.path)) == missing.union(changed))
         #expect(store.isIntroduced(domain: 1))
         try domain.remove(from: &store)
-        #expect(Set(store.listing().map(\.path)).filter { $0.contains("domain/1") || $0.hasPrefix("/vm/") || $0.hasPrefix("/libxl/") } == [])
+        #expect(
+            Set(store.listing().map(\.path)).filter { $0.contains("domain/1") || $0.hasPrefix("/vm/") || $0.hasPrefix("/libxl/") } == [])
         #expect(!store.isIntroduced(domain: 1))
     }
 
@@ -91,19 +92,23 @@ import XenStore
         }
         for (client, events) in expected.sorted(by: { $0.key < $1.key }) {
             // What made @releaseDomain fire does not stand in the log.
-            #expect((actual[client] ?? []).filter { !$0.hasPrefix("@releaseDomain") } == events.filter { !$0.hasPrefix("@releaseDomain") }, "\(client)")
+            #expect(
+                (actual[client] ?? []).filter { !$0.hasPrefix("@releaseDomain") } == events.filter { !$0.hasPrefix("@releaseDomain") },
+                "\(client)")
         }
         #expect(expected.values.map(\.count).reduce(0, +) > 220)
     }
 
     private func replay(_ verb: String, _ argument: String, _ who: String, _ transaction: String?, _ script: inout Script) {
-        let (path, rest) = argument.firstIndex(of: " ").map { (argument[..<$0], argument[argument.index(after: $0)...]) } ?? (argument[...], "")
+        let (path, rest) =
+            argument.firstIndex(of: " ").map { (argument[..<$0], argument[argument.index(after: $0)...]) } ?? (argument[...], "")
         if let transaction, script.transactions[transaction] == nil { _ = script.start(transaction, who) }
         switch verb {
         case "write": _ = script.ask(who, .write, "\(path)|\(rest)", in: transaction)
         case "mkdir": _ = script.ask(who, .makeDirectory, "\(path)|", in: transaction)
         case "rm": _ = script.ask(who, .remove, "\(path)|", in: transaction)
-        case "setperms": _ = script.ask(who, .setPermissions, "\(path)|" + rest.split(separator: " ").map { $0 + "|" }.joined(), in: transaction)
+        case "setperms":
+            _ = script.ask(who, .setPermissions, "\(path)|" + rest.split(separator: " ").map { $0 + "|" }.joined(), in: transaction)
         case "watch": #expect(script.ask(who, .watch, "\(path)|\(rest)|") == "OK|")
         case "unwatch": #expect(script.ask(who, .unwatch, "\(path)|\(rest)|") == "OK|")
         case "commit", "coalesce": #expect(script.end(transaction!, who) == "OK|", "\(transaction!)")

@@ -11,8 +11,9 @@ import XenStore
     func chunks(seed: UInt64) throws {
         var random = SmallRandom(seed)
         let packets = (0..<20).map { number in
-            Packet(type: UInt32(number), requestID: .random(in: 0 ... .max, using: &random),
-                   payload: (0..<Int.random(in: 0...200, using: &random)).map { _ in .random(in: 0...255, using: &random) })
+            Packet(
+                type: UInt32(number), requestID: .random(in: 0 ... .max, using: &random),
+                payload: (0..<Int.random(in: 0...200, using: &random)).map { _ in .random(in: 0...255, using: &random) })
         }
         var stream = packets.flatMap(\.encoded)[...]
         var assembler = PacketAssembler()
@@ -39,7 +40,10 @@ import XenStore
     func fuzz(seed: UInt64) {
         var random = SmallRandom(seed)
         var script = Script.withGuestHome()
-        let words = ["a", "b/c", "/", "/local/domain/1/a", "a/b/c/d", "@releaseDomain", "T", "F", "0", "1", "n1", "b1", "", "r0", "x y", "nodes", "2"]
+        let words = [
+            "a", "b/c", "/", "/local/domain/1/a", "a/b/c/d", "@releaseDomain", "T", "F", "0", "1", "n1", "b1", "", "r0", "x y", "nodes",
+            "2",
+        ]
         var open: [UInt32] = [0, 0, 99]
         for _ in 0..<2000 {
             let type = UInt32.random(in: 0...28, using: &random)

@@ -26,14 +26,17 @@ import XenStore
         ])
     }
 
-    @Test("malformed paths and payloads are refused", arguments: [
-        (MessageType.read, ""), (.read, "a"), (.read, "|"), (.read, "a|b|"), (.read, "a//b|"), (.read, "a/|"), (.read, "/a/|"),
-        (.read, "a b|"), (.read, "a.b|"), (.read, "//|"), (.read, "@x/y|"), (.read, "é|"), (.write, "a"), (.write, "|x"), (.setPermissions, "a|"),
-        (.setPermissions, "a|x1|"), (.setPermissions, "a|r|"), (.setPermissions, "a|r-1|"), (.setPermissions, "a|r65536|"),
-        (.transactionEnd, "X|"), (.transactionEnd, "|"), (.watch, "a|"), (.watch, "a|t"), (.watch, "a|t|x|"), (.watch, "a|t|1|2|"),
-        (.unwatch, "a|"), (.getDomainPath, "x|"), (.getDomainPath, "65536|"), (.getDomainPath, "+1|"), (.isDomainIntroduced, "|"),
-        (.directoryPart, "a|"), (.directoryPart, "a|x|"), (.directoryPart, "a|-1|"),
-    ])
+    @Test(
+        "malformed paths and payloads are refused",
+        arguments: [
+            (MessageType.read, ""), (.read, "a"), (.read, "|"), (.read, "a|b|"), (.read, "a//b|"), (.read, "a/|"), (.read, "/a/|"),
+            (.read, "a b|"), (.read, "a.b|"), (.read, "//|"), (.read, "@x/y|"), (.read, "é|"), (.write, "a"), (.write, "|x"),
+            (.setPermissions, "a|"),
+            (.setPermissions, "a|x1|"), (.setPermissions, "a|r|"), (.setPermissions, "a|r-1|"), (.setPermissions, "a|r65536|"),
+            (.transactionEnd, "X|"), (.transactionEnd, "|"), (.watch, "a|"), (.watch, "a|t"), (.watch, "a|t|x|"), (.watch, "a|t|1|2|"),
+            (.unwatch, "a|"), (.getDomainPath, "x|"), (.getDomainPath, "65536|"), (.getDomainPath, "+1|"), (.isDomainIntroduced, "|"),
+            (.directoryPart, "a|"), (.directoryPart, "a|x|"), (.directoryPart, "a|-1|"),
+        ])
     func malformed(type: MessageType, payload: String) {
         var script = Script.withGuestHome()
         _ = script.ask("d1", .write, "a|v")
@@ -77,14 +80,16 @@ import XenStore
 
     @Test("domain requests are for domain 0, questions for all") func domains() {
         run([
-            ("d1", .getDomainPath, "5|", "/local/domain/5|"), ("d1", .isDomainIntroduced, "0|", "T|"), ("d1", .isDomainIntroduced, "1|", "F|"),
+            ("d1", .getDomainPath, "5|", "/local/domain/5|"), ("d1", .isDomainIntroduced, "0|", "T|"),
+            ("d1", .isDomainIntroduced, "1|", "F|"),
             ("d1", .introduce, "1|100|1|", "EACCES|"), ("d0", .introduce, "1|100|", "EINVAL|"), ("d0", .introduce, "1|100|1|", "OK|"),
             ("d0", .introduce, "1|100|1|", "OK|"), ("d1", .isDomainIntroduced, "1|", "T|"), ("d1", .release, "1|", "EACCES|"),
             ("d0", .resume, "1|", "OK|"), ("d0", .resume, "2|", "ENOENT|"), ("d1", .resume, "1|", "EACCES|"),
             ("d0", .setTarget, "2|1|", "ENOENT|"), ("d0", .introduce, "2|100|1|", "OK|"), ("d1", .write, "own|v", "OK|"),
             ("d2", .read, "/local/domain/1/own|", "EACCES|"), ("d0", .setTarget, "2|1|", "OK|"), ("d2", .read, "/local/domain/1/own|", "v"),
             ("d0", .release, "1|", "OK|"), ("d0", .release, "1|", "ENOENT|"), ("d0", .release, "0|", "EINVAL|"),
-            ("d1", .control, "check|", "EACCES|"), ("d0", .control, "nonsense|", "EINVAL|"), ("d0", .control, "help|", "check\nhelp\nquota|"),
+            ("d1", .control, "check|", "EACCES|"), ("d0", .control, "nonsense|", "EINVAL|"),
+            ("d0", .control, "help|", "check\nhelp\nquota|"),
             ("d1", .getFeature, "|", "3|"), ("d1", .getFeature, "1|", "EACCES|"), ("d0", .setFeature, "7|1|", "OK|"),
             ("d0", .getFeature, "7|", "1|"), ("d0", .setFeature, "7|8|", "EINVAL|"), ("d0", .setFeature, "2|1|", "EBUSY|"),
             ("d0", .getQuota, "|", "nodes watches transactions transaction-nodes node-size permissions|"),

@@ -44,8 +44,9 @@ struct Script {
         let id = client(who)
         var result: [String] = []
         while let event = store.nextEvent(for: id) {
-            result.append(event.payload.dropLast().split(separator: 0, omittingEmptySubsequences: false)
-                .map { String(decoding: $0, as: UTF8.self) }.joined(separator: " "))
+            result.append(
+                event.payload.dropLast().split(separator: 0, omittingEmptySubsequences: false)
+                    .map { String(decoding: $0, as: UTF8.self) }.joined(separator: " "))
         }
         return result
     }

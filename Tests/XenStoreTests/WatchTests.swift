@@ -28,9 +28,11 @@ import XenStore
         #expect(script.events("d1") == [])
     }
 
-    @Test("a depth limits how far below events come from", arguments: [
-        (0, ["a w"]), (1, ["a w", "a/b w"]), (2, ["a w", "a/b w", "a/b/c w"]),
-    ])
+    @Test(
+        "a depth limits how far below events come from",
+        arguments: [
+            (0, ["a w"]), (1, ["a w", "a/b w"]), (2, ["a w", "a/b w", "a/b/c w"]),
+        ])
     func depth(depth: Int, expected: [String]) {
         var script = Script.withGuestHome()
         _ = script.ask("d1", .watch, "a|w|\(depth)|")
@@ -67,7 +69,10 @@ import XenStore
         _ = script.ask("d0", .introduce, "9|1|1|")
         _ = script.ask("d0", .release, "9|")
         #expect(script.events("d1") == [])
-        #expect(script.events("d0") == ["/secret/x w", "/secret/x w", "@introduceDomain w", "@introduceDomain w", "@releaseDomain w", "@releaseDomain w"])
+        #expect(
+            script.events("d0") == [
+                "/secret/x w", "/secret/x w", "@introduceDomain w", "@introduceDomain w", "@releaseDomain w", "@releaseDomain w",
+            ])
         _ = script.ask("d0", .setPermissions, "/secret|n0|r1|")
         _ = script.events("d1")
         _ = script.ask("d0", .write, "/secret|news")

@@ -39,7 +39,9 @@ struct Create: ParsableCommand {
         }
         var options = CreationOptions()
         options.engine = try chooseEngine()
-        guard timeout != 0 else { throw OperatorError("--timeout=0: the guest would never run", remedy: "give at least one second", code: .usage) }
+        guard timeout != 0 else {
+            throw OperatorError("--timeout=0: the guest would never run", remedy: "give at least one second", code: .usage)
+        }
         options.timeoutSeconds = timeout
         let environment = Environment.current
         let registry = try GuestRegistry(directory: environment.runtimeDirectory)
@@ -69,7 +71,8 @@ struct Create: ParsableCommand {
         let overrides = words.filter { $0.contains("=") }
         let files = words.filter { !$0.contains("=") } + (configFile.map { [$0] } ?? [])
         guard let file = files.first else {
-            throw OperatorError("no configuration file is named", remedy: "name one, or /dev/null to give all keys as key=value", code: .invalid)
+            throw OperatorError(
+                "no configuration file is named", remedy: "name one, or /dev/null to give all keys as key=value", code: .invalid)
         }
         guard files.count == 1 else {
             throw OperatorError("more than one configuration file: \(files.joined(separator: ", "))", remedy: "name one", code: .usage)
