@@ -108,10 +108,14 @@ public final class Interpreter: VirtualCPU {
         switch fault.kind {
         case .fault, .trap:
             core.deliver(fault)
+            context.finishOverwriting()
             return nil
         case .codeWrite:
             core.s.allowsCodeWrite = true
-            defer { core.s.allowsCodeWrite = false }
+            defer {
+                core.s.allowsCodeWrite = false
+                context.finishOverwriting()
+            }
             do throws(GuestFault) { try core.step() } catch { return handle(error) }
             return nil
         case .leave:

@@ -13,6 +13,8 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
     /// One bit per TLB entry in use: those of global pages and the others apart, so that a flush visits no empty entry.
     let localSlots: UnsafeMutablePointer<UInt64>
     let globalSlots: UnsafeMutablePointer<UInt64>
+    /// Frames that instructions run alone have overwritten, until the other engines know.
+    private var overwritten: [FrameIndex] = []
     /// Room for one instruction that is run outside of the cache.
     let scratch: UnsafeMutablePointer<Block>
     let jumpCache: UnsafeMutablePointer<JumpCacheEntry>
@@ -57,6 +59,20 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
         unsafe globalSlots.deallocate()
         unsafe jumpCache.deallocate()
         unsafe scratch.deallocate()
+    }
+
+    /// Drops what was decoded from a frame that the running instruction overwrites. With several vCPUs the frame is
+    /// remembered: another one may decode the old bytes until the store is done.
+    func overwrite(_ frame: FrameIndex) {
+        blocks.dropBlocks(in: frame, memory: memory)
+        if memory.observerCount > 1 { overwritten.append(frame) }
+    }
+
+    /// Tells the other engines once more, now that the stores are done.
+    func finishOverwriting() {
+        guard !overwritten.isEmpty else { return }
+        for frame in overwritten { memory.noteWrite(frame, offset: 0, byteCount: GuestMemory.pageSize) }
+        overwritten.removeAll(keepingCapacity: true)
     }
 
     func codeWritten(in frame: FrameIndex) {

@@ -220,7 +220,7 @@ extension Core {
     func checkCodeWrite(_ frame: FrameIndex, _ offset: Int, _ byteCount: Int) throws(GuestFault) {
         let mask = shared.memory.codeChunkMask(frame)
         guard _slowPath(mask != 0), mask & GuestMemory.chunkMask(offset: offset, byteCount: byteCount) != 0 else { return }
-        if s.allowsCodeWrite { shared.blocks.dropBlocks(in: frame, memory: shared.memory) } else { throw .codeWrite }
+        if s.allowsCodeWrite { shared.overwrite(frame) } else { throw .codeWrite }
         shared.memory.noteWrite(frame, offset: offset, byteCount: byteCount)
     }
 

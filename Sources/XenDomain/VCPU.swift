@@ -135,10 +135,19 @@ public final class VCPU: @unchecked Sendable {
     /// Runs `body` on the APIC and keeps the copies up to date that others read without the lock.
     func withLAPIC<Result: Sendable>(_ body: (inout LocalAPIC) -> Result) -> Result {
         lapic.withLock { apic in
+            let wasEnabled = apic.isEnabled
             let result = body(&apic)
+            if !wasEnabled && apic.isEnabled { reassertUpcall(&apic) }
             deliverableVector.store(apic.deliverable ?? 0, ordering: .releasing)
             return result
         }
+    }
+
+    /// An upcall through the APIC is an edge: one that came while the APIC was off or before INIT would be lost otherwise.
+    /// A vCPU that starts late has had its events marked pending before it enabled its APIC.
+    private func reassertUpcall(_ apic: inout LocalAPIC) {
+        let vector = upcallVector.load(ordering: .acquiring)
+        if vector != 0 && upcallIsPending { apic.raise(vector, isLevelTriggered: false) }
     }
 
     var upcallIsPending: Bool { info.load8(VCPUInfoLayout.upcallPending) != 0 }
