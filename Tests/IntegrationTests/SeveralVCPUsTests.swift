@@ -5,7 +5,7 @@ extension GuestTests {
         @Test("The kernel brings all of them up, also more than the host has", arguments: [2, 5])
         func bringUp(count: Int) throws {
             let workshop = try Workshop()
-            let typed = "echo begin; nproc; echo end\npoweroff -f\n"
+            let typed = "dmesg | grep spinlocks; echo begin; nproc; echo end\npoweroff -f\n"
             let run = try workshop.martlet(
                 "create", "-c", "--timeout=300", try workshop.configuration(), "vcpus=\(count)", input: typed)
             #expect(run.code == 0, "\(run.errors)\n\(run.output.suffix(2000))")
