@@ -82,6 +82,23 @@ import Testing
         #expect(guest.log.split(separator: "\n").count < 4300)
     }
 
+    /// Each turn moves the producer index of the xenstore's ring on without ever taking an answer: whole requests of zeros,
+    /// then more than the ring holds.
+    @Test("A guest that floods the xenstore is destroyed promptly", arguments: [1, 16, 127] as [UInt8])
+    func storeFlood(step: UInt8) throws {
+        var program = TinyProgram()
+        // ADD DWORD [0xfeffc804], step
+        program.add(0x83, 0x05, 0x04, 0xc8, 0xff, 0xfe, step)
+        program.call(32, 4, argument: [1])
+        program.repeatForever()
+        let guest = try TestGuest(code: program.bytes)
+        let running = try guest.start()
+        #expect(try running.ask(.unpause) == .ok)
+        usleep(200_000)
+        #expect(try running.ask(.destroy) == .ok)
+        #expect(running.join() == .destroyed)
+    }
+
     @Test("A guest that halts with interrupts on sleeps and costs nothing")
     func idle() throws {
         // STI; HLT; JMP -3

@@ -44,6 +44,9 @@ struct TinyProgram {
         call(32, 4, argument: [2])
     }
 
+    /// JMP back to the first instruction.
+    mutating func repeatForever() { code += [0xe9] + ELFWriter.little(UInt32(bitPattern: -Int32(code.count + 5))) }
+
     /// SCHEDOP_shutdown.
     mutating func shutDown(_ reason: UInt32) { call(29, 2, argument: [reason]) }
 
