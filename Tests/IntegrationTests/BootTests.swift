@@ -50,7 +50,7 @@ extension GuestTests {
         func milestones() throws {
             let release = try #require(try section("uname").first)
             let milestones = try Milestones(
-                milestones: Fixture.lines("milestones.txt"), differences: Fixture.lines("differences.txt"), release: release)
+                milestones: Fixture.lines("milestones.txt"), differences: Fixture.differences("kernel log"), release: release)
             let log = Milestones.log(of: try section("dmesg"))
             for complaint in milestones.complaints(about: log) { Issue.record("\(complaint)") }
         }

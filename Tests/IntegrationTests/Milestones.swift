@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// The lines of a kernel's log, held against those of the reference.
 struct Milestones {
@@ -83,6 +84,13 @@ struct Milestones {
 
 /// Files beside the tests.
 enum Fixture {
+    /// The lines of one section of `Tests/differences.txt`.
+    static func differences(_ section: String) throws -> [String] {
+        let all = try lines("../../differences.txt")
+        let start = try #require(all.firstIndex(of: "= " + section), "differences.txt has no section for the \(section)")
+        return Array(all[(start + 1)...].prefix { !$0.hasPrefix("= ") })
+    }
+
     static func lines(_ name: String) throws -> [String] {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/\(name)")
         return try String(contentsOf: file, encoding: .utf8).split(separator: "\n").filter { !$0.hasPrefix("#") }.map(String.init)
