@@ -52,7 +52,7 @@ let package = Package(
         layer("SoftFloat"),
 
         // Layer 1: memory and pure parts.
-        layer("GuestMemory", imports: ["CLinux"]),
+        layer("GuestMemory"),
         layer("X86Decoder", imports: ["X86"]),
         layer("HostIO"),
         layer("XenStore", imports: ["XenABI"]),
@@ -80,7 +80,7 @@ let package = Package(
                 "LocalAPIC",
                 "XenDomain", "PVRing", "ConsoleBackend", "XenStore", "XenStoreServer", "ControlProtocol",
             ]),
-        layer("Toolstack", imports: ["CLinux", "DomainConfig", "ControlProtocol"]),
+        layer("Toolstack", imports: ["DomainConfig", "ControlProtocol"]),
 
         // Layer 5: executables.
         .executableTarget(

@@ -196,7 +196,7 @@ struct Core {
     }
 
     /// Replaces a segment register with its hidden part; the register file's copy of the base follows. Does not change
-    /// CPL or code size: see `loadCodeSegment` users and ``updateMode()``.
+    /// CPL or code size: see ``updateCodeSize()`` and ``updateMode()``.
     func setSegment(_ number: Int, _ value: Segment) {
         unsafe base.storeBytes(of: value, toByteOffset: Core.segmentOffset &+ (number & 7) &* 16, as: Segment.self)
         if number < 6 { setFile(18 &+ number, value.base) }
