@@ -47,6 +47,9 @@ let package = Package(
         systemLibrary("CLZMA", pkgConfig: "liblzma", debian: "liblzma-dev"),
         systemLibrary("CLZ4", pkgConfig: "liblz4", debian: "liblz4-dev"),
         systemLibrary("CZstd", pkgConfig: "libzstd", debian: "libzstd-dev"),
+        systemLibrary("CURing", pkgConfig: nil, debian: "liburing-dev"),
+        systemLibrary("CSlirp", pkgConfig: nil, debian: "libslirp-dev"),
+        systemLibrary("CNBD", pkgConfig: nil, debian: "libnbd-dev"),
         layer("XenABI"),
         layer("X86"),
         layer("SoftFloat"),
@@ -68,6 +71,9 @@ let package = Package(
 
         // Layer 3: Xen semantics and devices.
         layer("XenDomain", imports: ["XenABI", "X86", "GuestMemory", "VirtualCPU", "LocalAPIC"]),
+        layer("XenBus", imports: ["HostIO", "PVRing", "XenABI", "GuestMemory"]),
+        layer("BlockBackend", imports: ["CURing", "CNBD", "HostIO", "PVRing", "XenBus", "XenABI", "GuestMemory"]),
+        layer("NetBackend", imports: ["CSlirp", "CLinux", "HostIO", "PVRing", "XenBus", "XenABI", "GuestMemory"]),
         layer("ConsoleBackend", imports: ["HostIO", "PVRing", "XenABI", "GuestMemory"]),
         layer("XenStoreServer", imports: ["HostIO", "PVRing", "XenABI", "XenStore", "GuestMemory"]),
 
@@ -78,7 +84,8 @@ let package = Package(
             imports: [
                 "CLinux", "HostIO", "XenABI", "X86", "GuestMemory", "KernelImage", "DomainBuilder", "VirtualCPU", "X86Interpreter",
                 "LocalAPIC",
-                "XenDomain", "PVRing", "ConsoleBackend", "XenStore", "XenStoreServer", "ControlProtocol",
+                "XenDomain", "PVRing", "XenBus", "BlockBackend", "NetBackend", "ConsoleBackend", "XenStore", "XenStoreServer",
+                "ControlProtocol",
             ]),
         layer("Toolstack", imports: ["DomainConfig", "ControlProtocol"]),
 
@@ -108,6 +115,9 @@ let package = Package(
         tests("XenDomain", imports: ["XenABI", "X86", "GuestMemory", "VirtualCPU", "LocalAPIC", "TestSupport"]),
         tests("PVRing", imports: ["XenABI", "GuestMemory", "TestSupport"]),
         tests("XenStoreServer", imports: ["XenStore", "XenABI", "PVRing", "GuestMemory", "HostIO", "TestSupport"]),
+        tests("XenBus", imports: ["PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
+        tests("BlockBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
+        tests("NetBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),
         tests("Toolstack", imports: ["DomainConfig", "ControlProtocol", "TestSupport", "fake-guest", "martlet"]),

@@ -14,6 +14,39 @@ public enum ControlRequest: Equatable, Sendable {
     case destroy
     /// Writes `control/shutdown`; answered `ok` once written. The guest decides when it ends.
     case shutdown(ShutdownMode)
+    /// Gives the guest another name; answered `ok`. Names are not compared with those of other guests here.
+    case rename(String)
+    /// Writes `memory/target`, in KiB; answered `ok`. The guest's balloon driver decides when it follows.
+    case setMemoryTarget(kib: UInt64)
+    /// Sets the most memory the guest may have, in KiB; answered `ok`.
+    case setMaxMemory(kib: UInt64)
+    /// Writes the availability nodes so that so many vCPUs are to be online; answered `ok`.
+    case setVCPUs(Int)
+    /// Sets where a vCPU's thread may run; nil leaves one as it is. Answered `ok`.
+    case setAffinity(vcpu: Int, hard: [Int]?, soft: [Int]?)
+    /// Writes `control/sysrq`; answered `ok`.
+    case sysrq(String)
+    /// Answered `ok`, or an error where a PVH guest has no such thing.
+    case trigger(Trigger, vcpu: Int)
+    /// Answered `log`: what the guest's hypervisor has printed.
+    case hypervisorLog(clears: Bool)
+    /// Prints the state these keys stand for into the hypervisor's log; answered `ok`.
+    case debugKeys(String)
+    /// Writes the guest's memory and registers to a new file as an ELF core; answered `ok` once written.
+    case dumpCore(path: String)
+    /// Answered `devices`.
+    case devices
+    /// Answered `ok` once the device stands in xenstore; the guest's driver decides when it connects.
+    case attachDisk(DiskDescription)
+    case attachNetwork(NetworkDescription)
+    /// Answered `ok` once the device is gone, or an error when the guest does not let go of it in time (then it stays).
+    case detach(kind: String, id: UInt32, forced: Bool)
+    /// Looks at the size of a disk's image again and tells the guest; answered `ok`.
+    case resizeDisk(id: UInt32)
+    /// Answered `description`: the guest as a restart would build it, live changes included.
+    case description
+    /// Replaces what a restart builds; answered `ok`.
+    case updateDescription(GuestDescription)
     /// Not answered at once: the connection gets an `ended` event when the guest ends.
     case wait
 }
@@ -23,12 +56,20 @@ public enum ShutdownMode: String, Codable, CaseIterable, Sendable {
     case poweroff, reboot, suspend, halt
 }
 
+/// What `trigger` raises.
+public enum Trigger: String, Codable, CaseIterable, Sendable {
+    case nmi, reset, initialise = "init", power, sleep, s3resume
+}
+
 /// What a guest process sends to a client: replies in the order of the requests, and events at any time.
 public enum ControlReply: Equatable, Sendable {
     /// The guest's domain ID and name.
     case hello(domainID: UInt16, name: String)
     case ok
     case status(GuestStatus)
+    case log(String)
+    case devices([DeviceStatus])
+    case description(GuestDescription)
     case error(OperatorError)
     /// An event: the guest has ended. It is the last message of a connection.
     case ended(GuestEnd)
@@ -36,97 +77,3 @@ public enum ControlReply: Equatable, Sendable {
 
 /// The version of the messages above. Both sides refuse any other.
 public let controlProtocolVersion = 1
-
-private enum Key: String, CodingKey {
-    case version, request, mode, reply, event, status, error, end
-    case domainID, name
-}
-
-extension ControlRequest: Codable {
-    public init(from decoder: any Decoder) throws {
-        let object = try decoder.container(keyedBy: Key.self)
-        try checkVersion(of: object)
-        switch try object.decode(String.self, forKey: .request) {
-        case "hello": self = .hello
-        case "status": self = .status
-        case "pause": self = .pause
-        case "unpause": self = .unpause
-        case "destroy": self = .destroy
-        case "shutdown": self = .shutdown(try object.decode(ShutdownMode.self, forKey: .mode))
-        case "wait": self = .wait
-        case let word: throw unknown(word, .request, in: object)
-        }
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: Key.self)
-        try object.encode(controlProtocolVersion, forKey: .version)
-        try object.encode(word, forKey: .request)
-        if case .shutdown(let mode) = self { try object.encode(mode, forKey: .mode) }
-    }
-
-    /// The word of this request on the wire.
-    public var word: String {
-        switch self {
-        case .hello: "hello"
-        case .status: "status"
-        case .pause: "pause"
-        case .unpause: "unpause"
-        case .destroy: "destroy"
-        case .shutdown: "shutdown"
-        case .wait: "wait"
-        }
-    }
-}
-
-extension ControlReply: Codable {
-    public init(from decoder: any Decoder) throws {
-        let object = try decoder.container(keyedBy: Key.self)
-        try checkVersion(of: object)
-        if let event = try object.decodeIfPresent(String.self, forKey: .event) {
-            guard event == "ended" else { throw unknown(event, .event, in: object) }
-            self = .ended(try object.decode(GuestEnd.self, forKey: .end))
-            return
-        }
-        switch try object.decode(String.self, forKey: .reply) {
-        case "hello":
-            self = .hello(
-                domainID: try object.decode(UInt16.self, forKey: .domainID), name: try object.decode(String.self, forKey: .name))
-        case "ok": self = .ok
-        case "status": self = .status(try object.decode(GuestStatus.self, forKey: .status))
-        case "error": self = .error(try object.decode(OperatorError.self, forKey: .error))
-        case let word: throw unknown(word, .reply, in: object)
-        }
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: Key.self)
-        try object.encode(controlProtocolVersion, forKey: .version)
-        switch self {
-        case .hello(let domainID, let name):
-            try object.encode("hello", forKey: .reply)
-            try object.encode(domainID, forKey: .domainID)
-            try object.encode(name, forKey: .name)
-        case .ok:
-            try object.encode("ok", forKey: .reply)
-        case .status(let status):
-            try object.encode("status", forKey: .reply)
-            try object.encode(status, forKey: .status)
-        case .error(let error):
-            try object.encode("error", forKey: .reply)
-            try object.encode(error, forKey: .error)
-        case .ended(let end):
-            try object.encode("ended", forKey: .event)
-            try object.encode(end, forKey: .end)
-        }
-    }
-}
-
-private func checkVersion(of object: KeyedDecodingContainer<Key>) throws {
-    let version = try object.decode(Int.self, forKey: .version)
-    guard version == controlProtocolVersion else { throw unknown("\(version)", .version, in: object) }
-}
-
-private func unknown(_ word: String, _ key: Key, in object: KeyedDecodingContainer<Key>) -> DecodingError {
-    .dataCorruptedError(forKey: key, in: object, debugDescription: "unknown \(key.rawValue) \(word)")
-}

@@ -49,6 +49,9 @@ public struct GuestDescription: Codable, Equatable, Sendable {
     /// Highest event-channel port the guest may use.
     public var maxEventChannels: UInt32 = 1023
 
+    public var disks: [DiskDescription] = []
+    public var networks: [NetworkDescription] = []
+
     public var onPoweroff: EndAction = .destroy
     public var onReboot: EndAction = .restart
     public var onWatchdog: EndAction = .destroy

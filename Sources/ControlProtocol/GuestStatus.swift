@@ -17,6 +17,10 @@ public struct GuestStatus: Codable, Equatable, Sendable {
     public var instructionCount: UInt64?
     /// The host's `CLOCK_MONOTONIC` when the first vCPU entered its engine for the first time; nil before.
     public var startedNanoseconds: UInt64?
+    /// One entry per vCPU, online or not; empty where the process does not tell.
+    public var vcpus: [VCPUStatus] = []
+    /// What `memory/target` says, in KiB; nil where the process does not tell.
+    public var targetMemoryKiB: UInt64?
 
     public init(
         domainID: UInt16, name: String, uuid: String, state: GuestState, vcpuTimesNanoseconds: [UInt64], onlineVCPUs: Int,
@@ -35,6 +39,29 @@ public struct GuestStatus: Codable, Equatable, Sendable {
         self.processID = processID
         self.instructionCount = instructionCount
         self.startedNanoseconds = startedNanoseconds
+    }
+}
+
+/// One vCPU, as `vcpu-list` shows it.
+public struct VCPUStatus: Codable, Equatable, Sendable {
+    public var online: Bool
+    /// Executing at this moment.
+    public var running: Bool
+    /// Waiting for an event.
+    public var blocked: Bool
+    /// The host's processor it ran on last; nil when it never ran.
+    public var processor: Int?
+    public var timeNanoseconds: UInt64
+    /// The host's processors its thread may run on, and should; nil for all.
+    public var hardAffinity: [Int]?
+    public var softAffinity: [Int]?
+
+    public init(online: Bool, running: Bool, blocked: Bool, processor: Int?, timeNanoseconds: UInt64) {
+        self.online = online
+        self.running = running
+        self.blocked = blocked
+        self.processor = processor
+        self.timeNanoseconds = timeNanoseconds
     }
 }
 

@@ -138,6 +138,7 @@ public final class Machine {
         case .pause: pause()
         case .unpause: unpause()
         case .shutdown(let mode): return requestShutdown(mode)
+        default: return .error(OperatorError("this version does not answer \"\(request.word)\""))
         }
         return .ok
     }

@@ -130,6 +130,7 @@ final class FakeGuest {
             slot.send(.ok)
             end = .shutdown(reason: mode == .reboot ? .reboot : .poweroff)
         case .wait: slot.waits = true
+        default: slot.send(.error(OperatorError("this guest does not answer \"\(request.word)\"")))
         }
     }
 

@@ -1,0 +1,56 @@
+/// Nodes below a device's directory: relative paths and their text.
+public struct DeviceNodes: Sendable {
+    public private(set) var texts: [String: String]
+
+    public init(_ texts: [String: String] = [:]) { self.texts = texts }
+
+    public subscript(path: String) -> String? {
+        get { texts[path] }
+        set { texts[path] = newValue }
+    }
+
+    /// A decimal number; nil when the node is missing or no number of this type.
+    public func number<Number: FixedWidthInteger>(_ path: String, as: Number.Type = UInt32.self) -> Number? {
+        texts[path].flatMap { Number($0) }
+    }
+
+    /// Whether a node says "1" (any number but 0).
+    public func flag(_ path: String) -> Bool { (number(path, as: Int.self) ?? 0) != 0 }
+}
+
+/// Why a device cannot work: written into the backend's `error` node and the guest's log.
+public struct DeviceFailure: Error, Hashable, Sendable {
+    public var message: String
+    public init(_ message: String) { self.message = message }
+}
+
+/// What is particular to one kind of device; ``DeviceBus`` does the rest.
+///
+/// The bus calls all members from its own thread, one device at a time: `features` -> (`connect` -> `disconnect`)* -> `close`.
+public protocol DeviceBackend: AnyObject, Sendable {
+    /// The directory of its kind: "vbd", "vif".
+    var kind: String { get }
+    /// The directory of the device: its device number or handle.
+    var id: UInt32 { get }
+    /// What the toolstack writes into the frontend's directory beside `backend`, `backend-id` and `state`, in order.
+    var frontendNodes: [(name: String, value: String)] { get }
+    /// What the toolstack writes into the backend's directory beside `frontend`, `frontend-id`, `online` and `state`, in order.
+    var backendNodes: [(name: String, value: String)] { get }
+
+    /// What the backend offers: written before it enters ``XenbusState/initWait``. Asked again for every new connection.
+    func features() -> [(name: String, value: String)]
+
+    /// Takes the rings that the frontend published and starts to serve them.
+    ///
+    /// - Parameter frontend: all nodes of the frontend's directory, read at one moment.
+    /// - Returns: nodes to write together with ``XenbusState/connected``.
+    /// - Throws: ``DeviceFailure``; nothing of the guest is in use then.
+    func connect(_ frontend: DeviceNodes) throws(DeviceFailure) -> [(name: String, value: String)]
+
+    /// Ends the service: what is under way is finished, grants and event channels are released when this returns. Also called when the
+    /// guest has vanished. Without a connection it does nothing.
+    func disconnect()
+
+    /// The device is gone for good: files and threads are released when this returns. No call follows.
+    func close()
+}
