@@ -1,7 +1,5 @@
 import ArgumentParser
-import ControlProtocol
-import DomainConfig
-import Toolstack
+import Martlet
 
 /// Creates a guest from a configuration.
 struct Create: ParsableCommand {
