@@ -156,7 +156,6 @@ public final class GuestMemory: @unchecked Sendable {
         try rendezvous.alone(asking: { for observer in observers { observer.rendezvousWanted() } }, body)
     }
 
-
     /// Adds an engine's interest in decoded bytes; before the first vCPU runs.
     public func addObserver(_ observer: any CodeWriteObserver) {
         allocator.withLock { $0.observers.append(observer) }
