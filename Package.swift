@@ -98,6 +98,11 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(name: "martlet-guest", dependencies: ["Machine", "ControlProtocol"], swiftSettings: strict),
 
+        // Measurements; `scripts/bench-store` runs it.
+        .executableTarget(
+            name: "bench-store", dependencies: ["HostIO", "PVRing", "XenStore", "XenStoreServer"], path: "Benchmarks/Store",
+            swiftSettings: strict),
+
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .executableTarget(name: "fake-guest", dependencies: ["ControlProtocol"], path: "Tests/FakeGuest", swiftSettings: strict),

@@ -33,7 +33,7 @@ public struct ConfigurationFile: Sendable {
     /// - Throws: the first error, or the first reason why such a guest is refused.
     public func accepted() throws(OperatorError) -> DomainDescription {
         if let fault = diagnostics.first(where: { $0.severity == .error || $0.severity == .refusal }) {
-            throw OperatorError(fault.line, remedy: fault.remedy)
+            throw OperatorError(fault.line, remedy: fault.remedy, code: ExitCode(rawValue: fault.exitCode) ?? .failure)
         }
         guard let domain else { throw OperatorError("\(source): no configuration") }
         return domain
@@ -42,39 +42,34 @@ public struct ConfigurationFile: Sendable {
 
 /// Devices that are named on a command line as a configuration would name them.
 extension ConfigurationFile {
+    private static let commandLine = ConfigPlace(source: "command line", line: nil)
+
     /// A disk, as an entry of `disk=[ … ]` describes it.
     ///
     /// - Throws: an error that names the fault, or a file that is not there.
-    public static func disk(_ specification: String, environment: Environment) throws(OperatorError) -> DiskDescription {
-        let disks = try devices("disk", specification, environment).disks
-        guard let disk = disks.first else {
-            throw OperatorError("\"\(specification)\" describes no disk this version can attach", remedy: "see `martlet help block-attach'")
+    public static func disk(_ text: String) throws(OperatorError) -> DiskDescription {
+        let specification: DiskSpecification
+        do throws(SpecificationError) {
+            specification = try DiskSpecification(parsing: text)
+        } catch {
+            throw OperatorError("\(commandLine): \(error.cause)", remedy: error.remedy)
         }
-        return disk
+        return try DiskDescription(specification, at: commandLine)
     }
 
-    /// A network interface, as an entry of `vif=[ … ]` describes it. Its handle is 0.
+    /// A network interface, as an entry of `vif=[ … ]` describes it. Its handle is 0 unless `devid=` gives another.
     ///
     /// - Throws: an error that names the fault.
-    public static func network(_ specification: String, environment: Environment) throws(OperatorError) -> NetworkDescription {
-        let networks = try devices("vif", specification, environment).networks
-        guard let network = networks.first else {
-            throw OperatorError(
-                "\"\(specification)\" describes no network interface this version can attach", remedy: "see `martlet help network-attach'")
+    public static func network(_ text: String) throws(OperatorError) -> NetworkDescription {
+        let specification: NetworkSpecification
+        let doubts: [SpecificationConcern]
+        do throws(SpecificationError) {
+            (specification, doubts) = try NetworkSpecification.parse(text, deviceID: 0)
+        } catch {
+            throw OperatorError("\(commandLine): \(error.cause)", remedy: error.remedy)
         }
-        return network
-    }
-
-    private static func devices(
-        _ key: String, _ specification: String, _ environment: Environment
-    ) throws(OperatorError) -> GuestDescription {
-        let text = "name=\"x\"\ntype=\"pvh\"\nkernel=\"/\"\nmemory=1\n\(key)=[ \(ConfigText.quote(specification)) ]\n"
-        let file = ConfigurationFile(content: Array(text.utf8), source: "command line")
-        // The line in a text nobody wrote would lead nowhere.
-        if let fault = file.diagnostics.first(where: { $0.severity == .error || $0.severity == .refusal }) {
-            throw OperatorError("command line: " + fault.cause, remedy: fault.remedy)
-        }
-        let registry = try GuestRegistry(directory: environment.runtimeDirectory)
-        return try GuestCreation(registry: registry, environment: environment).describe(try file.accepted(), CreationOptions())
+        // What a configuration only warns of is a mistake where somebody types it.
+        if let doubt = doubts.first { throw OperatorError("\(commandLine): \(doubt.cause)", remedy: doubt.remedy) }
+        return try NetworkDescription(specification, at: commandLine)
     }
 }

@@ -1,9 +1,9 @@
 internal import DomainConfig
 
 extension JSONText {
-    /// Reads JSON as libxl writes it: objects, arrays, strings and whole numbers; members keep their order.
+    /// Reads JSON as libxl writes it: objects, arrays, strings, booleans and whole numbers; members keep their order.
     ///
-    /// - Returns: nil for anything else, such as fractions, `true` or `null`, and for nesting deeper than 64.
+    /// - Returns: nil for anything else, such as fractions or `null`, and for nesting deeper than 64.
     static func read(_ text: String) -> JSONText? {
         var reader = JSONTextReader(bytes: Array(text.utf8))
         guard let value = reader.value(depth: 0) else { return nil }
@@ -64,8 +64,16 @@ private struct JSONTextReader {
         case UInt8(ascii: "{"): return object(depth)
         case UInt8(ascii: "["): return array(depth)
         case UInt8(ascii: "\""): return string().map { .string($0) }
+        case UInt8(ascii: "t"): return word("true", .literal(true))
+        case UInt8(ascii: "f"): return word("false", .literal(false))
         default: return number()
         }
+    }
+
+    private mutating func word(_ text: String, _ value: JSONText) -> JSONText? {
+        guard bytes[position...].starts(with: text.utf8) else { return nil }
+        position += text.utf8.count
+        return value
     }
 
     private mutating func object(_ depth: Int) -> JSONText? {

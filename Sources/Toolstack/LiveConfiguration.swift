@@ -16,8 +16,10 @@ enum LiveConfiguration {
             configuration
             .setting("c_info", merge(creation: creation, guest), after: [])
             .setting("b_info", merge(build: build, guest), after: ["c_info"])
-            .setting("disks", devices(guest.disks, configuration["disks"], "vdev", \.vdev, disk), after: ["b_info"])
-            .setting("nics", devices(guest.networks, configuration["nics"], "mac", \.mac, nic), after: ["b_info", "disks"])
+            .setting("disks", devices(guest.disks, configuration["disks"], { $1["vdev"]?.string == $0.vdev }, disk), after: ["b_info"])
+            .setting(
+                "nics", devices(guest.networks, configuration["nics"], { $1["devid"] == .number(Int64($0.handle)) }, nic),
+                after: ["b_info", "disks"])
     }
 
     private static func merge(creation: JSONText, _ guest: GuestDescription) -> JSONText {
@@ -61,21 +63,21 @@ enum LiveConfiguration {
 
     /// The devices there are: as the configuration has them, else made from what the guest's process says. Nil for none.
     private static func devices<Device>(
-        _ devices: [Device], _ stored: JSONText?, _ key: String, _ name: (Device) -> String, _ make: (Device, JSONText?) -> JSONText
+        _ devices: [Device], _ stored: JSONText?, _ isSame: (Device, JSONText) -> Bool, _ make: (Device, JSONText?) -> JSONText
     ) -> JSONText? {
         guard !devices.isEmpty else { return nil }
         let known = stored?.elements ?? []
-        return .array(devices.map { device in make(device, known.first { $0[key]?.string == name(device) }) })
+        return .array(devices.map { device in make(device, known.first { isSame(device, $0) }) })
     }
 
-    private static func disk(_ disk: DiskDescription, _ stored: JSONText?) -> JSONText {
+    fileprivate static func disk(_ disk: DiskDescription, _ stored: JSONText?) -> JSONText {
         var members: [(String, JSONText)] = [("pdev_path", .string(disk.target)), ("vdev", .string(disk.vdev))]
         members.append(("format", .string(disk.format.rawValue)))
         if let script = disk.script { members.append(("script", .string(script))) }
         if disk.isCDROM { members.append(("removable", .number(1))) }
         if !disk.isReadOnly { members.append(("readwrite", .number(1))) }
         if disk.isCDROM { members.append(("is_cdrom", .number(1))) }
-        if disk.isDirectIOSafe { members.append(("direct_io_safe", .string("True"))) }
+        if disk.isDirectIOSafe { members.append(("direct_io_safe", .literal(true))) }
         if !disk.allowsDiscard, !disk.isReadOnly { members.append(("discard_enable", .string("False"))) }
         let object = stored ?? .object(members)
         let places = object.members?.map(\.0) ?? []
@@ -83,7 +85,7 @@ enum LiveConfiguration {
             ? object.setting("colo_restore_enable", .string("False"), after: places.filter { $0 != "trusted" }) : object
     }
 
-    private static func nic(_ nic: NetworkDescription, _ stored: JSONText?) -> JSONText {
+    fileprivate static func nic(_ nic: NetworkDescription, _ stored: JSONText?) -> JSONText {
         var object = (stored ?? .object([])).setting("devid", .number(Int64(nic.handle)), after: [])
         if object["mac"] == nil { object = object.setting("mac", .string(nic.mac), after: ["devid", "mtu", "model"]) }
         if object["bridge"] == nil {
@@ -94,6 +96,16 @@ enum LiveConfiguration {
         }
         return object
     }
+}
+
+extension DiskDescription {
+    /// The disk as libxl's JSON shows it.
+    public var configurationJSON: String { LiveConfiguration.disk(self, nil).text() }
+}
+
+extension NetworkDescription {
+    /// The interface as libxl's JSON shows it.
+    public var configurationJSON: String { LiveConfiguration.nic(self, nil).text() }
 }
 
 extension GuestRegistry.Entry {

@@ -14,11 +14,9 @@ struct BlockAttach: ParsableCommand {
     @Argument(help: "The disk, in one word or several.") var specification: [String]
 
     func run() throws {
-        let disk = try ConfigurationFile.disk(specification.joined(separator: ","), environment: .current)
+        let disk = try ConfigurationFile.disk(specification.joined(separator: ","))
         let guest = try Guests.find(domain)
-        guard !Invocation.current.isDryRun else {
-            return print("\(disk.vdev): \(disk.target), \(disk.format.rawValue), \(disk.isReadOnly ? "read-only" : "writable")")
-        }
+        guard !Invocation.current.isDryRun else { return print("disk: \(disk.configurationJSON)") }
         try guest.attach(disk)
     }
 }

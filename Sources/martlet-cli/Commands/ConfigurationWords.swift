@@ -29,8 +29,10 @@ extension ConfigurationFile {
     /// - Throws: when that is no configuration for a guest; everything has been said then.
     func judged(isDryRun: Bool) throws -> DomainDescription {
         for diagnostic in diagnostics { Report.print(diagnostic) }
-        let isRefused = diagnostics.contains { $0.severity == .refusal }
-        guard let domain, isDryRun || !isRefused else { throw Outcome(code: .failure) }
+        guard let domain else { throw Outcome(code: .failure) }
+        if !isDryRun, let refusal = diagnostics.first(where: { $0.severity == .refusal }) {
+            throw Outcome(code: Martlet.ExitCode(rawValue: refusal.exitCode) ?? .failure)
+        }
         return domain
     }
 }

@@ -15,8 +15,8 @@ struct NetworkAttach: ParsableCommand {
 
     func run() throws {
         let guest = try Guests.find(domain)
-        let network = try ConfigurationFile.network(specification.joined(separator: ","), environment: .current)
-        guard !Invocation.current.isDryRun else { return print("vif: \(network.mac), \(network.link.word)") }
+        let network = try ConfigurationFile.network(specification.joined(separator: ","))
+        guard !Invocation.current.isDryRun else { return print("vif: \(network.configurationJSON)") }
         try guest.attach(network)
     }
 }
