@@ -54,7 +54,7 @@ extension ConfigurationFile {
         } catch {
             throw OperatorError("\(commandLine): \(error.cause)", remedy: error.remedy)
         }
-        return try DiskDescription(specification, at: commandLine)
+        return try found { () throws(OperatorError) in try DiskDescription(specification, at: commandLine) }
     }
 
     /// A network interface, as an entry of `vif=[ … ]` describes it. Its handle is 0 unless `devid=` gives another.
@@ -70,6 +70,15 @@ extension ConfigurationFile {
         }
         // What a configuration only warns of is a mistake where somebody types it.
         if let doubt = doubts.first { throw OperatorError("\(commandLine): \(doubt.cause)", remedy: doubt.remedy) }
-        return try NetworkDescription(specification, at: commandLine)
+        return try found { () throws(OperatorError) in try NetworkDescription(specification, at: commandLine) }
+    }
+
+    /// No guest is being created here: whatever is missing is a plain failure.
+    private static func found<Device>(_ body: () throws(OperatorError) -> Device) throws(OperatorError) -> Device {
+        do throws(OperatorError) {
+            return try body()
+        } catch {
+            throw OperatorError(error.cause, remedy: error.remedy)
+        }
     }
 }

@@ -27,10 +27,13 @@ public struct ConsoleConnection: ~Copyable {
     ///
     /// - Throws: an error when the guest is gone; how much of the text reached it is not known then.
     public func write(_ text: String) throws(OperatorError) {
-        do throws(SystemError) {
-            try Files.writeAll(socket.number, Array(text.utf8), subject: "the console")
-        } catch {
-            throw gone
+        let bytes = Array(text.utf8)
+        var sent = 0
+        while sent < bytes.count {
+            let count = unsafe bytes.withUnsafeBytes { unsafe send(socket.number, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL)) }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw gone }
+            sent += count
         }
     }
 

@@ -43,12 +43,18 @@ extension GuestRegistry.Entry {
 
     /// Whether the guest's process has ended; waits so long for it.
     private func waitUntilGone(milliseconds: Int) -> Bool {
-        for waited in 0... {
-            if (try? GuestLock.isHeld(directory: directory)) != true { return true }
-            if waited * 20 >= milliseconds { return false }
-            usleep(20_000)
+        var waited = 0
+        while true {
+            if (try? GuestLock.isHeld(directory: directory)) != true {
+                ChildProcesses.collect()
+                return true
+            }
+            if waited >= milliseconds { return false }
+            // Most guests are gone at once.
+            let pause = min(20, 1 + waited / 4)
+            usleep(UInt32(pause) * 1000)
+            waited += pause
         }
-        return false
     }
 
     /// Sends one request and waits for its reply.

@@ -30,6 +30,7 @@ public struct GuestRegistry: Sendable {
 
     /// The living guests by domain ID. Stale directories are removed on the way.
     public func guests() throws(OperatorError) -> [Entry] {
+        ChildProcesses.collect()
         let (entries, stale) = try scan()
         if stale { removeStale() }
         return entries

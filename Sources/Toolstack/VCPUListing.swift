@@ -37,7 +37,7 @@ public struct VCPUListing: Sendable {
 
     private func line(_ row: Row) -> String {
         let vcpu = row.status
-        let start = Columns.left(row.name, 32) + " " + Columns.right("\(row.domainID)", 5) + " " + Columns.right("\(row.number)", 5) + " "
+        let start = Columns.left(row.name, 32) + " " + Columns.right("\(row.domainID)", 5) + " " + Columns.right("\(row.number)", 5)
         let processor = vcpu.online ? "\(vcpu.processor ?? 0)" : "-"
         let letters = vcpu.online ? (vcpu.running ? "r" : "-") + (vcpu.blocked ? "b" : "-") + (row.isPaused ? "p" : "-") : "--p"
         let seconds = Columns.right(Columns.tenths(Double(vcpu.timeNanoseconds) / 1e9), 9)

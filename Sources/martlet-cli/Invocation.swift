@@ -40,8 +40,7 @@ struct Invocation: Sendable {
         case "t": break  // Carriage returns in progress lines: there are none where nobody watches.
         default:
             throw OperatorError(
-                "option `\(letter)' not supported", remedy: "before the command, these are: -v -N -f -t -T; see `\(programName) help'",
-                code: .usage)
+                "option `\(letter)' not supported", remedy: "before the command, these are: -v -N -f -t -T; see `\(programName) help'")
         }
     }
 }

@@ -62,20 +62,20 @@ extension FakeGuest {
 
     private var devices: [DeviceStatus] {
         let back = "/local/domain/0/backend"
-        let disks = description.disks.map { disk in
+        let disks = description.disks.enumerated().map { index, disk in
             var device = DeviceStatus(
                 kind: "vbd", id: disk.deviceNumber, state: 4, backendPath: "\(back)/vbd/\(description.domainID)/\(disk.deviceNumber)")
-            device.eventChannels = [13]
-            device.ringReferences = [8]
+            device.eventChannels = [index == 0 ? 13 : 8]
+            device.ringReferences = [index == 0 ? 8 : 556]
             device.requestsIn = 3
             device.bytesIn = 4096
             return device
         }
-        let networks = description.networks.map { network in
+        let networks = description.networks.enumerated().map { index, network in
             var device = DeviceStatus(
                 kind: "vif", id: network.handle, state: 4, backendPath: "\(back)/vif/\(description.domainID)/\(network.handle)")
             device.eventChannels = [14, 15]
-            device.ringReferences = [522, 523]
+            device.ringReferences = index == 0 ? [522, 523] : [1068, 1069]
             device.mac = network.mac
             device.bytesOut = 2048
             return device
