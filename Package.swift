@@ -127,7 +127,8 @@ let package = Package(
         tests("NetBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),
-        tests("Toolstack", imports: ["DomainConfig", "ControlProtocol", "KernelImage", "Martlet", "TestSupport", "fake-guest", "martlet-cli"]),
+        tests(
+            "Toolstack", imports: ["DomainConfig", "ControlProtocol", "KernelImage", "Martlet", "TestSupport", "fake-guest", "martlet-cli"]),
         tests(
             "Machine",
             imports: [
