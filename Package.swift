@@ -73,7 +73,7 @@ let package = Package(
         // Layer 3: Xen semantics and devices.
         layer("XenDomain", imports: ["XenABI", "X86", "GuestMemory", "VirtualCPU", "LocalAPIC"]),
         layer("XenBus", imports: ["HostIO", "PVRing", "XenABI", "GuestMemory"]),
-        layer("BlockBackend", imports: ["CURing", "CNBD", "HostIO", "PVRing", "XenBus", "XenABI", "GuestMemory"]),
+        layer("BlockBackend", imports: ["CLinux", "CURing", "CNBD", "HostIO", "PVRing", "XenBus", "XenABI", "GuestMemory"]),
         layer("NetBackend", imports: ["CSlirp", "CLinux", "HostIO", "PVRing", "XenBus", "XenABI", "GuestMemory"]),
         layer("ConsoleBackend", imports: ["HostIO", "PVRing", "XenABI", "GuestMemory"]),
         layer("XenStoreServer", imports: ["HostIO", "PVRing", "XenABI", "XenStore", "GuestMemory"]),
@@ -108,6 +108,12 @@ let package = Package(
 
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "DeviceTestSupport",
+            dependencies: [
+                "Machine", "PVRing", "XenBus", "XenABI", "X86", "XenDomain", "XenStore", "XenStoreServer", "GuestMemory", "VirtualCPU",
+            ],
+            path: "Tests/DeviceTestSupport", swiftSettings: strict),
         .executableTarget(name: "fake-guest", dependencies: ["ControlProtocol"], path: "Tests/FakeGuest", swiftSettings: strict),
         tests("X86", imports: []),
         tests("SoftFloat", imports: ["TestSupport"]),
@@ -122,8 +128,8 @@ let package = Package(
         tests("XenDomain", imports: ["XenABI", "X86", "GuestMemory", "VirtualCPU", "LocalAPIC", "TestSupport"]),
         tests("PVRing", imports: ["XenABI", "GuestMemory", "TestSupport"]),
         tests("XenStoreServer", imports: ["XenStore", "XenABI", "PVRing", "GuestMemory", "HostIO", "TestSupport"]),
-        tests("XenBus", imports: ["PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
-        tests("BlockBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
+        tests("XenBus", imports: ["PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport", "DeviceTestSupport"]),
+        tests("BlockBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport", "DeviceTestSupport"]),
         tests("NetBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),
