@@ -106,6 +106,14 @@ let package = Package(
 
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "ControlProtocol", "DomainConfig", "GuestMemory", "KernelImage", "PVRing", "TestSupport", "X86Decoder", "XenABI",
+                "XenStore",
+                "XenStoreServer",
+            ], path: "Fuzz/Targets", swiftSettings: strict),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: strict),
         .executableTarget(name: "fake-guest", dependencies: ["ControlProtocol"], path: "Tests/FakeGuest", swiftSettings: strict),
         tests("X86", imports: []),
         tests("SoftFloat", imports: ["TestSupport"]),
@@ -135,3 +143,9 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The program for libFuzzer, which brings the main function: it links only with `swift build --sanitize fuzzer`; see scripts/fuzz.
+if Context.environment["MARTLET_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(name: "martlet-fuzz", dependencies: ["FuzzTargets", "TestSupport"], path: "Fuzz/Driver", swiftSettings: strict))
+}
