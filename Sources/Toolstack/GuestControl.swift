@@ -1,6 +1,9 @@
 public import ControlProtocol
 internal import Glibc
 
+/// One living guest.
+public typealias Guest = GuestRegistry.Entry
+
 /// What can be asked of a living guest.
 extension GuestRegistry.Entry {
     /// The guest's state.
@@ -48,7 +51,10 @@ extension GuestRegistry.Entry {
         return false
     }
 
-    private func ask(_ request: ControlRequest, timeoutMilliseconds: Int32 = 30_000) throws(OperatorError) -> ControlReply {
+    /// Sends one request and waits for its reply.
+    ///
+    /// - Throws: what the guest's process refuses it for, or that it does not answer in time; nothing is known of the request then.
+    func ask(_ request: ControlRequest, timeoutMilliseconds: Int32 = 30_000) throws(OperatorError) -> ControlReply {
         var client = try connect()
         do throws(ControlClientError) {
             return try client.ask(request, timeoutMilliseconds: timeoutMilliseconds)
@@ -73,7 +79,7 @@ extension GuestRegistry.Entry {
             remedy: "it may still be starting; `martlet destroy \(domainID)' ends it in any case")
     }
 
-    private var unexpectedAnswer: OperatorError {
+    var unexpectedAnswer: OperatorError {
         OperatorError("the process of the guest \"\(description.name)\" gave an answer that does not fit the question")
     }
 }

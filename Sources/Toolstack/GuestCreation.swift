@@ -67,7 +67,7 @@ public struct GuestCreation: Sendable {
         return CreatedGuest(entry: entry, processID: process.processID, engine: ready.engine)
     }
 
-    private func describe(_ domain: DomainDescription, _ options: CreationOptions) throws(OperatorError) -> GuestDescription {
+    func describe(_ domain: DomainDescription, _ options: CreationOptions) throws(OperatorError) -> GuestDescription {
         guard domain.type == .pvh, let kernel = domain.kernel else {
             throw OperatorError("only PVH guests with a kernel can be created", remedy: "write type=\"pvh\" and kernel=", code: .invalid)
         }
