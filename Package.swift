@@ -72,7 +72,7 @@ let package = Package(
         // Layer 3: Xen semantics and devices.
         layer("XenDomain", imports: ["XenABI", "X86", "GuestMemory", "VirtualCPU", "LocalAPIC"]),
         layer("XenBus", imports: ["HostIO", "PVRing", "XenABI", "GuestMemory"]),
-        layer("BlockBackend", imports: ["CURing", "CNBD", "HostIO", "PVRing", "XenBus", "XenABI", "GuestMemory"]),
+        layer("BlockBackend", imports: ["CLinux", "CURing", "CNBD", "HostIO", "PVRing", "XenBus", "XenABI", "GuestMemory"]),
         layer("NetBackend", imports: ["CSlirp", "CLinux", "HostIO", "PVRing", "XenBus", "XenABI", "GuestMemory"]),
         layer("ConsoleBackend", imports: ["HostIO", "PVRing", "XenABI", "GuestMemory"]),
         layer("XenStoreServer", imports: ["HostIO", "PVRing", "XenABI", "XenStore", "GuestMemory"]),

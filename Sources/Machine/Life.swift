@@ -19,6 +19,7 @@ final class Life {
     let domain: Domain
     let host: GuestHost
     let store: XenStoreServer
+    let devices: Devices
     private let description: GuestDescription
     private let threads: [VCPUThread]
     private let log: GuestLog
@@ -57,6 +58,13 @@ final class Life {
         domain.pause()
         threads = Self.makeThreads(domain, entry: image.entryState, around)
         store = try Self.makeStore(around, domain, memory, image)
+        do throws(OperatorError) {
+            devices = try Devices(description, domain: domain, store: store, sockets: around.sockets, log: log)
+        } catch {
+            domain.detach()
+            store.stop()
+            throw error
+        }
         do throws(OperatorError) {
             try connect(image, around.sockets)
             try start()
@@ -145,6 +153,7 @@ final class Life {
     private func start() throws(OperatorError) {
         do throws(HostError) {
             try store.start()
+            try devices.start()
             try host.timer.start(domain)
             let (domain, log) = (domain, log)
             for thread in threads { try thread.start { Self.dump($0, of: thread.vcpu.index, domain, log) } }
@@ -179,6 +188,7 @@ final class Life {
     func halt() {
         domain.shutdown(.powerOff)
         for thread in threads { thread.join() }
+        devices.close()
         host.timer.stop()
         host.hypervisorLog.flush(now: host.now())
         console.disconnect()
