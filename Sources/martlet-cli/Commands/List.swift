@@ -1,6 +1,5 @@
 import ArgumentParser
-import ControlProtocol
-import Toolstack
+import Martlet
 
 /// Lists guests.
 struct List: ParsableCommand {

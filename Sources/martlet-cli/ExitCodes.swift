@@ -1,8 +1,8 @@
-import ControlProtocol
+import Martlet
 
 /// The table of exit codes.
 enum ExitCodes {
-    static let meanings: [(code: ControlProtocol.ExitCode, meaning: String)] = [
+    static let meanings: [(code: Martlet.ExitCode, meaning: String)] = [
         (.success, "done; after create -c or -F: the guest ended by itself or was destroyed, or you left with Ctrl-]"),
         (.failure, "a general failure; every error in a configuration; no such guest; an unknown command"),
         (.usage, "wrong options or arguments"),

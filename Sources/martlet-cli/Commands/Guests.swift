@@ -1,5 +1,4 @@
-import ControlProtocol
-import Toolstack
+import Martlet
 
 /// The guests of the user who runs this program.
 enum Guests {

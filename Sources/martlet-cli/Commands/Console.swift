@@ -1,6 +1,5 @@
 import ArgumentParser
-import ControlProtocol
-import Toolstack
+import Martlet
 
 /// Attaches to a guest's console.
 struct Console: ParsableCommand {

@@ -1,4 +1,4 @@
-import ControlProtocol
+import Martlet
 
 /// What stands before the verb: the program's name and xl's global options.
 struct Invocation: Sendable {

@@ -1,7 +1,5 @@
 import ArgumentParser
-import ControlProtocol
-import DomainConfig
-import Toolstack
+import Martlet
 
 /// Creates a guest from a configuration.
 struct Create: ParsableCommand {
@@ -92,8 +90,10 @@ struct Create: ParsableCommand {
     private func judge(_ result: (description: DomainDescription?, diagnostics: [ConfigDiagnostic])) throws -> DomainDescription {
         for diagnostic in result.diagnostics { Report.print(diagnostic) }
         let isDryRun = dryRun || Invocation.current.isDryRun
-        let isRefused = result.diagnostics.contains { $0.severity == .refusal }
-        guard let description = result.description, isDryRun || !isRefused else { throw Outcome(code: .failure) }
+        guard let description = result.description else { throw Outcome(code: .failure) }
+        if !isDryRun, let refusal = result.diagnostics.first(where: { $0.severity == .refusal }) {
+            throw Outcome(code: ExitCode(rawValue: refusal.exitCode) ?? .failure)
+        }
         return description
     }
 

@@ -1,6 +1,5 @@
 import ArgumentParser
-import ControlProtocol
-import Toolstack
+import Martlet
 
 /// Ends a guest at once.
 struct Destroy: ParsableCommand {

@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// The root of the command line.
-struct Martlet: ParsableCommand {
+struct RootCommand: ParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: Invocation.current.programName,

@@ -1,6 +1,6 @@
 import ArgumentParser
-import ControlProtocol
 import Glibc
+import Martlet
 
 /// The program from its arguments to its exit code. Errors are printed here and nowhere else.
 struct Launcher {
@@ -24,8 +24,8 @@ struct Launcher {
 
     private func run(_ words: [String]) throws -> Int32 {
         guard let first = words.first else {
-            print(Martlet.helpMessage())
-            return ControlProtocol.ExitCode.failure.rawValue
+            print(RootCommand.helpMessage())
+            return Martlet.ExitCode.failure.rawValue
         }
         var words = words
         if !first.hasPrefix("-") { words[0] = try Verbs.resolve(first) }
@@ -35,41 +35,41 @@ struct Launcher {
                 "`\(name) \(words[0])' does not implement the -N (dry run) option", remedy: "only `\(name) create' does")
         }
         if words[0] == "help" { return try help(Array(words.dropFirst())) }
-        var command = try Martlet.parseAsRoot(words)
+        var command = try RootCommand.parseAsRoot(words)
         try command.run()
         return 0
     }
 
     private func help(_ words: [String]) throws -> Int32 {
         guard let word = words.first else {
-            print(Martlet.helpMessage())
+            print(RootCommand.helpMessage())
             return 0
         }
         if word == "exit-codes" {
             print(ExitCodes.text, terminator: "")
             return 0
         }
-        var command = try Martlet.parseAsRoot([try Verbs.resolve(word), "--help"])
+        var command = try RootCommand.parseAsRoot([try Verbs.resolve(word), "--help"])
         try command.run()
         return 0
     }
 
     /// Help and version go to standard output; what cannot be understood is an error of usage.
     private func printParserMessage(_ error: any Error) -> Int32 {
-        if Martlet.exitCode(for: error).isSuccess {
-            print(Martlet.fullMessage(for: error))
+        if RootCommand.exitCode(for: error).isSuccess {
+            print(RootCommand.fullMessage(for: error))
             return 0
         }
         let verb = arguments.dropFirst().first { !$0.hasPrefix("-") } ?? ""
         let help = "\(arguments.first?.split(separator: "/").last ?? "martlet") help \(verb)"
-        Report.print(OperatorError(Martlet.message(for: error), remedy: "see `\(help)'", code: .usage))
-        return ControlProtocol.ExitCode.usage.rawValue
+        Report.print(OperatorError(RootCommand.message(for: error), remedy: "see `\(help)'", code: .usage))
+        return Martlet.ExitCode.usage.rawValue
     }
 }
 
 /// Thrown to end with a code when everything has been said.
 struct Outcome: Error {
-    var code: ControlProtocol.ExitCode
+    var code: Martlet.ExitCode
 }
 
 /// Thrown to end as if a signal had ended this program.

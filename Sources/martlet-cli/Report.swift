@@ -1,6 +1,5 @@
-import ControlProtocol
-import DomainConfig
 import Glibc
+import Martlet
 
 /// Everything this program says on standard error.
 enum Report {

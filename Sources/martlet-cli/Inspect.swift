@@ -1,8 +1,5 @@
 import ArgumentParser
-import ControlProtocol
-import DomainConfig
-import KernelImage
-import Toolstack
+import Martlet
 
 /// Explains a kernel.
 struct Inspect: ParsableCommand {

@@ -1,4 +1,4 @@
-import ControlProtocol
+import Martlet
 
 /// Finds the verb a word stands for. As with xl, any prefix will do that fits only one.
 enum Verbs {
