@@ -105,6 +105,12 @@ let package = Package(
 
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "DeviceTestSupport",
+            dependencies: [
+                "Machine", "PVRing", "XenBus", "XenABI", "X86", "XenDomain", "XenStore", "XenStoreServer", "GuestMemory", "VirtualCPU",
+            ],
+            path: "Tests/DeviceTestSupport", swiftSettings: strict),
         .executableTarget(name: "fake-guest", dependencies: ["ControlProtocol"], path: "Tests/FakeGuest", swiftSettings: strict),
         tests("X86", imports: []),
         tests("SoftFloat", imports: ["TestSupport"]),
@@ -119,8 +125,8 @@ let package = Package(
         tests("XenDomain", imports: ["XenABI", "X86", "GuestMemory", "VirtualCPU", "LocalAPIC", "TestSupport"]),
         tests("PVRing", imports: ["XenABI", "GuestMemory", "TestSupport"]),
         tests("XenStoreServer", imports: ["XenStore", "XenABI", "PVRing", "GuestMemory", "HostIO", "TestSupport"]),
-        tests("XenBus", imports: ["PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
-        tests("BlockBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
+        tests("XenBus", imports: ["PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport", "DeviceTestSupport"]),
+        tests("BlockBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport", "DeviceTestSupport"]),
         tests("NetBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),
