@@ -13,7 +13,7 @@ final class NetConnection {
     }
 
     private let guest: any GuestAccess
-    private let link: any NetworkLink
+    private let link: any FrameLink
     private let counters: NetCounters
     private let queues: [Queue]
     private let ports: [UInt32]
@@ -29,7 +29,7 @@ final class NetConnection {
     /// - Parameter wake: called for each event of the guest's, on the sending vCPU's thread.
     /// - Throws: ``DeviceFailure``; nothing of the guest is in use then.
     init(
-        _ configuration: NetConfiguration, _ nodes: DeviceNodes, _ guest: any GuestAccess, link: any NetworkLink, counters: NetCounters,
+        _ configuration: NetConfiguration, _ nodes: DeviceNodes, _ guest: any GuestAccess, link: any FrameLink, counters: NetCounters,
         wake: @escaping @Sendable () -> Void
     ) throws(DeviceFailure) {
         let setup = try FrontendSetup(nodes, maximumQueueCount: configuration.maximumQueueCount)

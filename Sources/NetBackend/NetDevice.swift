@@ -21,7 +21,7 @@ public final class NetDevice: DeviceBackend, @unchecked Sendable {
     private let isStopping = Atomic(false)
     private var thread: HostThread?
     // The thread's own:
-    private let link: any NetworkLink
+    private let link: any FrameLink
     private let poll = PollSet()
     private var connection: NetConnection?
 
@@ -32,7 +32,7 @@ public final class NetDevice: DeviceBackend, @unchecked Sendable {
     ///   - log: gets a line for whatever an operator should know of, from any thread.
     /// - Throws: ``HostError`` when the host gives no thread or descriptor.
     public init(
-        _ configuration: NetConfiguration, _ guest: any GuestAccess, link: sending any NetworkLink, log: @escaping @Sendable (String) -> Void
+        _ configuration: NetConfiguration, _ guest: any GuestAccess, link: sending any FrameLink, log: @escaping @Sendable (String) -> Void
     ) throws(HostError) {
         id = configuration.handle
         self.configuration = configuration
@@ -54,7 +54,17 @@ public final class NetDevice: DeviceBackend, @unchecked Sendable {
         }
     }
 
-    public var statistics: NetStatistics { counters.statistics }
+    /// All counters; ``statistics`` is what the bus asks for.
+    public var counts: NetStatistics { counters.statistics }
+
+    public var statistics: DeviceStatistics {
+        let counts = counts
+        var statistics = DeviceStatistics()
+        (statistics.requestsIn, statistics.requestsOut) = (counts.packetsIn, counts.packetsOut)
+        (statistics.bytesIn, statistics.bytesOut) = (counts.bytesIn, counts.bytesOut)
+        statistics.errors = counts.errors + counts.dropsIn + counts.dropsOut
+        return statistics
+    }
 
     // MARK: - nodes
 
@@ -63,6 +73,8 @@ public final class NetDevice: DeviceBackend, @unchecked Sendable {
             ("handle", "\(id)"), ("mac", "\(configuration.mac)"), ("trusted", configuration.isTrusted ? "1" : "0"),
         ]
     }
+
+    public var guardedFrontendNodes: [(name: String, value: String)] { [("mtu", "\(configuration.mtu)")] }
 
     public var backendNodes: [(name: String, value: String)] {
         var nodes = [("script", configuration.script), ("mac", "\(configuration.mac)")]

@@ -5,7 +5,7 @@ public import HostIO
 ///
 /// The first one serves a Unix socket there, as a switch, and the others join it. When the server goes, another one takes over: whoever gets
 /// the lock of `PATH.lock`. Frames that are under way meanwhile are lost, as on a cable that is moved.
-public final class HubLink: NetworkLink {
+public final class HubLink: FrameLink {
     private enum Role {
         case serving(HubSwitch)
         case joined(HubPort)

@@ -3,7 +3,7 @@ internal import Glibc
 internal import HostIO
 
 /// A tap interface of the host: the kernel takes and gives large segments and blank checksums, so that nothing is done twice.
-public final class TapLink: NetworkLink {
+public final class TapLink: FrameLink {
     public weak var receiver: (any FrameReceiver)?
     public let abilities = FrameAbilities.all
 

@@ -10,7 +10,7 @@ internal import HostIO
 ///     10.0.2.15  the guest, by DHCP; up to 10.0.2.254 are given out
 ///     fec0::2, fec0::3  host and DNS over IPv6; the guest's address comes from router advertisements of fec0::/64
 @safe
-public final class UserNetwork: NetworkLink {
+public final class UserNetwork: FrameLink {
     /// A port of the host that leads to the guest.
     public struct Forward: Hashable, Sendable {
         public var isUDP: Bool
@@ -217,14 +217,19 @@ private enum SlirpEvents {
         requests + [(Int32(SLIRP_POLL_ERR), POLLERR | POLLNVAL), (Int32(SLIRP_POLL_HUP), POLLHUP)]
 }
 
-/// The functions libslirp calls. Their last argument is the ``UserNetwork``, which outlives its libslirp.
-extension UserNetwork {
-    private static func network(_ opaque: UnsafeMutableRawPointer?) -> UserNetwork {
-        unsafe Unmanaged<UserNetwork>.fromOpaque(opaque!).takeUnretainedValue()
-    }
+/// The last argument of the functions libslirp calls: the network, which outlives its libslirp.
+private func network(_ opaque: UnsafeMutableRawPointer?) -> UserNetwork {
+    unsafe Unmanaged<UserNetwork>.fromOpaque(opaque!).takeUnretainedValue()
+}
 
+private func timer(_ pointer: UnsafeMutableRawPointer) -> SlirpTimer {
+    unsafe Unmanaged<SlirpTimer>.fromOpaque(pointer).takeUnretainedValue()
+}
+
+/// The functions libslirp calls.
+extension UserNetwork {
     fileprivate static var callbackTable: SlirpCb {
-        var table = unsafe SlirpCb()
+        var table = SlirpCb()
         unsafe table.send_packet = { bytes, count, opaque in
             if let bytes = unsafe bytes { unsafe network(opaque).deliver(bytes, count) }
             return count
@@ -236,21 +241,17 @@ extension UserNetwork {
         unsafe table.timer_new_opaque = { id, context, opaque in
             unsafe Unmanaged.passUnretained(network(opaque).makeTimer(id, context)).toOpaque()
         }
-        unsafe table.timer_free = { timer, opaque in
-            if let timer = unsafe timer { unsafe network(opaque).removeTimer(UserNetwork.timer(timer)) }
+        unsafe table.timer_free = { pointer, opaque in
+            if let pointer = unsafe pointer { unsafe network(opaque).removeTimer(timer(pointer)) }
         }
-        unsafe table.timer_mod = { timer, milliseconds, _ in
-            if let timer = unsafe timer { unsafe UserNetwork.timer(timer).moment = milliseconds }
+        unsafe table.timer_mod = { pointer, milliseconds, _ in
+            if let pointer = unsafe pointer { unsafe timer(pointer).moment = milliseconds }
         }
         unsafe table.register_poll_fd = { _, _ in }
         unsafe table.unregister_poll_fd = { _, _ in }
         // Everything happens on one thread, which looks at all sockets before it sleeps.
         unsafe table.notify = { _ in }
-        return unsafe table
-    }
-
-    private static func timer(_ pointer: UnsafeMutableRawPointer) -> SlirpTimer {
-        unsafe Unmanaged<SlirpTimer>.fromOpaque(pointer).takeUnretainedValue()
+        return table
     }
 
     fileprivate static let addPoll: SlirpAddPollCb = { descriptor, events, opaque in

@@ -7,7 +7,7 @@ public protocol FrameReceiver: AnyObject {
 /// Where the frames of one device go and come from.
 ///
 /// Once a device has it, a link belongs to that device's thread; only ``close()`` comes from elsewhere, when the thread is gone.
-public protocol NetworkLink: AnyObject {
+public protocol FrameLink: AnyObject {
     /// Gets the frames for the guest, from inside ``send(_:)`` or ``serve(_:)``. Not retained.
     var receiver: (any FrameReceiver)? { get set }
 
