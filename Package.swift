@@ -98,6 +98,9 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(name: "martlet-guest", dependencies: ["Machine", "ControlProtocol"], swiftSettings: strict),
 
+        // The library in use.
+        .executableTarget(name: "example-console", dependencies: ["Martlet"], path: "examples/console", swiftSettings: strict),
+
         // Measurements; `scripts/bench-store` runs it.
         .executableTarget(
             name: "bench-store", dependencies: ["HostIO", "PVRing", "XenStore", "XenStoreServer"], path: "Benchmarks/Store",
