@@ -65,7 +65,7 @@ final class Life {
         threads = Self.makeThreads(domain, entry: image.entryState, around)
         store = try Self.makeStore(around, domain, memory, image)
         do throws(OperatorError) {
-            devices = try Devices(description, domain: domain, store: store, log: log)
+            devices = try Devices(description, domain: domain, store: store, sockets: around.sockets, log: log)
         } catch {
             domain.detach()
             store.stop()
