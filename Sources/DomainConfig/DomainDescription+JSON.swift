@@ -6,6 +6,8 @@ extension DomainDescription {
     /// - Parameter uuid: shown when the configuration names none.
     public func json(uuid: String) -> JSONText {
         var members: [(String, JSONText)] = [("c_info", creationJSON(uuid)), ("b_info", buildJSON())]
+        if !disks.isEmpty { members.append(("disks", .array(disks.map(\.device.json)))) }
+        if !networks.isEmpty { members.append(("nics", .array(networks.map(\.device.json)))) }
         let actions = [
             ("on_poweroff", onPoweroff), ("on_reboot", onReboot), ("on_watchdog", onWatchdog), ("on_crash", onCrash),
             ("on_soft_reset", onSoftReset),
@@ -15,7 +17,7 @@ extension DomainDescription {
     }
 
     private func creationJSON(_ fallbackUUID: String) -> JSONText {
-        var members = Members()
+        var members = JSONMembers()
         members.add("type", .string(type.rawValue))
         members.add("hap", dryRunOnly.hap)
         members.add("oos", dryRunOnly.oos)
@@ -29,7 +31,7 @@ extension DomainDescription {
     }
 
     private func buildJSON() -> JSONText {
-        var members = Members()
+        var members = JSONMembers()
         addVCPUs(&members)
         if let tscMode, tscMode != .default { members.add("tsc_mode", tscMode.libxlName) }
         addMemory(&members)
@@ -42,7 +44,7 @@ extension DomainDescription {
         if let version = dryRunOnly.deviceModelVersion, version != "none" {
             members.add("device_model_version", version == "qemu-xen" ? "qemu_xen" : "qemu_xen_traditional")
         }
-        var scheduling = Members()
+        var scheduling = JSONMembers()
         scheduling.add("weight", dryRunOnly.weight)
         scheduling.add("cap", dryRunOnly.cap)
         members.add("sched_params", .object(scheduling.all))
@@ -57,7 +59,7 @@ extension DomainDescription {
         members.add("nested_hvm", dryRunOnly.nestedHVM)
         members.add("type.\(type.rawValue)", typeJSON())
         members.add("arch_arm", .object([]))
-        var x86 = Members()
+        var x86 = JSONMembers()
         x86.add("msr_relaxed", msrRelaxed)
         members.add("arch_x86", .object(x86.all))
         if dryRunOnly.altp2m != "disabled" { members.add("altp2m", dryRunOnly.altp2m) }
@@ -66,21 +68,21 @@ extension DomainDescription {
         return .object(members.all)
     }
 
-    private func addVCPUs(_ members: inout Members) {
+    private func addVCPUs(_ members: inout JSONMembers) {
         let online = vcpus ?? 0
         let maximum = max(online, maxVCPUs ?? 0)
         if maximum > 0 { members.add("max_vcpus", Int64(maximum)) }
         if online > 0 { members.add("avail_vcpus", .array((0..<online).map { .number(Int64($0)) })) }
     }
 
-    private func addMemory(_ members: inout Members) {
+    private func addMemory(_ members: inout JSONMembers) {
         members.add("max_memkb", (maxMemoryMiB ?? memoryMiB).map { Int64(clamping: $0 * 1024) })
         members.add("target_memkb", memoryMiB.map { Int64(clamping: $0 * 1024) })
         members.add("video_memkb", dryRunOnly.videoRAMMiB.map { Int64(clamping: $0 * 1024) })
         members.add("shadow_memkb", dryRunOnly.shadowMemoryMiB.map { Int64(clamping: $0 * 1024) })
     }
 
-    private func addTimerMode(_ mode: TimerMode, _ members: inout Members) {
+    private func addTimerMode(_ mode: TimerMode, _ members: inout JSONMembers) {
         let names = ["delay_for_missed_ticks", "no_delay_for_missed_ticks", "no_missed_ticks_pending", "one_missed_tick_pending"]
         members.add("timer_mode", names[mode.rawValue])
     }
@@ -90,7 +92,7 @@ extension DomainDescription {
         case .pv: return .object([])
         case .hvm: return .object(["vga", "vnc", "sdl", "spice", "rdm"].map { ($0, .object([])) })
         case .pvh:
-            var members = Members()
+            var members = JSONMembers()
             members.add("pvshim", dryRunOnly.pvshim)
             members.add("pvshim_path", dryRunOnly.pvshimPath)
             members.add("pvshim_cmdline", dryRunOnly.pvshimCommandLine)
@@ -98,16 +100,6 @@ extension DomainDescription {
             return .object(members.all)
         }
     }
-}
-
-/// The members of an object under construction; nil adds nothing.
-private struct Members {
-    private(set) var all: [(String, JSONText)] = []
-
-    mutating func add(_ key: String, _ value: JSONText) { all.append((key, value)) }
-    mutating func add(_ key: String, _ value: String?) { if let value { add(key, .string(value)) } }
-    mutating func add(_ key: String, _ value: Int64?) { if let value { add(key, .number(value)) } }
-    mutating func add(_ key: String, _ value: Bool?) { if let value { add(key, JSONText.boolean(value)) } }
 }
 
 extension DomainDescription.Action {

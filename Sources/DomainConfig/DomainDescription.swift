@@ -35,8 +35,8 @@ public struct DomainDescription: Equatable, Sendable {
 
     /// Where each key stands, for messages about it later.
     public var places: [String: ConfigPlace] = [:]
-    /// Device specifications as written, with their keys ("disk", "vif", …). This version does not attach them.
-    public var deviceSpecifications: [String: [String]] = [:]
+    public var disks: [Placed<DiskSpecification>] = []
+    public var networks: [Placed<NetworkSpecification>] = []
     /// What only the dry run shows.
     public var dryRunOnly = DryRunOnly()
 
@@ -82,6 +82,18 @@ public struct DomainDescription: Equatable, Sendable {
         public var altp2m: String?
         public var vmtraceKiB: Int64?
         public var vpmu: Bool?
+    }
+}
+
+/// A device with the place of its specification, for messages about it later.
+public struct Placed<Device: Equatable & Sendable>: Equatable, Sendable {
+    public var device: Device
+    /// nil when it comes from JSON or from the command line of a verb.
+    public var place: ConfigPlace?
+
+    public init(_ device: Device, at place: ConfigPlace?) {
+        self.device = device
+        self.place = place
     }
 }
 

@@ -2,6 +2,8 @@
 public indirect enum JSONText: Equatable, Sendable {
     case string(String)
     case number(Int64)
+    /// JSON's own true and false; libxl writes most of its booleans as strings.
+    case literal(Bool)
     case array([JSONText])
     case object([(String, JSONText)])
 
@@ -17,6 +19,7 @@ public indirect enum JSONText: Equatable, Sendable {
         switch self {
         case .string(let text): return Self.quote(text)
         case .number(let value): return "\(value)"
+        case .literal(let value): return "\(value)"
         case .array(let elements):
             let lines = elements.map { inner + $0.text(indent: indent + 4) }
             return "[\n" + lines.joined(separator: ",\n") + "\n\(outer)]"

@@ -43,6 +43,7 @@ extension KnownKey {
         + honoured(
             .integer, "memory", "maxmem", "vcpus", "maxvcpus", "max_grant_frames", "max_grant_version", "max_event_channels",
             "rtc_timeoffset")
+        + honoured(.list, "disk", "vif")
         + honoured(.boolean, "pvh", "apic", "acpi", "msr_relaxed", "localtime")
         + honoured(.integerOrString, "timer_mode", "tsc_mode")
 
@@ -51,7 +52,7 @@ extension KnownKey {
     }
 
     private static let devices: [KnownKey] = [
-        device("disk", "disks"), device("vif", "network interfaces"), device("p9", "shared directories"),
+        device("p9", "shared directories"),
         device("vfb", "framebuffers"), device("vkb", "keyboards"), device("channel", "channels"),
     ]
 

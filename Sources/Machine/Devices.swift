@@ -11,9 +11,10 @@ import XenStoreServer
 /// Safe from any thread.
 final class Devices: Sendable {
     private let bus: DeviceBus
-    private let domain: Domain
+    let domain: Domain
     private let sockets: SocketDirectory
-    private let log: GuestLog
+    let log: GuestLog
+    let guestName: String
 
     /// Opens what the description names and makes the devices' nodes. The guest does not run yet.
     ///
@@ -24,6 +25,7 @@ final class Devices: Sendable {
         self.domain = domain
         self.sockets = sockets
         self.log = log
+        guestName = description.name
         do throws(HostError) {
             bus = try DeviceBus(domain: description.domainID, store: GuestStore(server: store)) { log.write($0) }
         } catch {
@@ -31,6 +33,7 @@ final class Devices: Sendable {
         }
         do throws(OperatorError) {
             for disk in description.disks { try attach(disk) }
+            for network in description.networks { try attach(network) }
         } catch {
             bus.stop()
             throw error
@@ -62,7 +65,7 @@ final class Devices: Sendable {
         try plug(device, named: disk.vdev)
     }
 
-    private func plug(_ backend: any DeviceBackend, named name: String) throws(OperatorError) {
+    func plug(_ backend: any DeviceBackend, named name: String) throws(OperatorError) {
         do throws(DeviceFailure) {
             try bus.attach(backend)
         } catch {

@@ -27,12 +27,27 @@ public struct GuestDirectory: Sendable {
         }
     }
 
+    /// Replaces the description; who reads it meanwhile gets the old one or the new one.
+    ///
+    /// - Throws: an error that names the file; the old one stands then.
+    func write(_ description: GuestDescription) throws(OperatorError) {
+        let file = path(of: GuestDescription.fileName)
+        let bytes = description.json()
+        do throws(SystemError) {
+            guard bytes.count <= Frame.maximumByteCount else { throw SystemError("write", file, errno: EFBIG) }
+            try HostFile.replace(file, with: bytes)
+        } catch {
+            throw OperatorError("the guest's description cannot be saved: \(error.sentence)", remedy: "make room where it stands")
+        }
+    }
+
     /// Removes what belongs to a guest and the directory; the lock last, because it keeps others away.
     ///
     /// Whatever else somebody put there stays, and the directory with it.
     public func remove() {
         let names = [
-            GuestDescription.fileName, Self.configurationName, UnixSocket.controlName, UnixSocket.consoleName, Self.storeSocketName,
+            GuestDescription.fileName, GuestDescription.fileName + HostFile.unfinished, Self.configurationName, UnixSocket.controlName,
+            UnixSocket.consoleName, Self.storeSocketName,
             GuestLock.fileName,
         ]
         for name in names { unsafe unlink(path(of: name)) }

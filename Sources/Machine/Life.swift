@@ -7,6 +7,7 @@ import PVRing
 import VirtualCPU
 import X86
 import XenABI
+import XenBus
 import XenDomain
 import XenStore
 import XenStoreServer
@@ -21,7 +22,7 @@ final class Life {
     let store: XenStoreServer
     let devices: Devices
     private let description: GuestDescription
-    private let threads: [VCPUThread]
+    let threads: [VCPUThread]
     private let log: GuestLog
     private let console: ConsoleLine
 
@@ -31,6 +32,7 @@ final class Life {
         var directory: GuestDirectory
         var sockets: SocketDirectory
         var log: GuestLog
+        var hypervisorRing: HypervisorRing
         /// Signalled when the domain has stopped.
         var wakeUp: WakeUp
         var console: ConsoleLine
@@ -47,12 +49,16 @@ final class Life {
         console = around.console
         var image = try BootFiles.image(for: description)
         let configuration = try DomainConfiguration(description, image: image)
-        memory = try GuestMemory.reserve(pageCount: configuration.poolPageCount)
+        memory = try GuestMemory.reserve(
+            pageCount: configuration.poolPageCount,
+            wish: configuration.poolPageCount - configuration.maximumPages + Self.pages(HostMemory.largestMaximumKiB(description)))
         try memory.fill(from: image)
         // The chunks share storage with kernel and ramdisk.
         image.chunks = []
         let clock = GuestClock(showsLocalTime: description.localtime, offsetSeconds: description.rtcTimeOffsetSeconds)
-        let host = GuestHost(clock: clock, vcpuCount: configuration.vcpuCount, log: log, wakeUp: around.wakeUp)
+        let host = GuestHost(
+            clock: clock, vcpuCount: configuration.vcpuCount, domainID: description.domainID, log: log,
+            ring: around.hypervisorRing, wakeUp: around.wakeUp)
         self.host = host
         domain = try Self.makeDomain(configuration, memory, host)
         domain.pause()
@@ -94,7 +100,9 @@ final class Life {
             let engine = around.makeEngine(vcpu.index, domain.memory, vcpu)
             vcpu.attach(engine)
             if vcpu.index == 0 { engine.registerState = entry }
-            return VCPUThread(vcpu: vcpu, engine: engine, parking: parking, firstRun: around.firstRun)
+            return VCPUThread(
+                vcpu: vcpu, engine: engine, parking: parking, firstRun: around.firstRun,
+                affinity: around.description.hardAffinity(of: vcpu.index))
         }
     }
 
@@ -176,12 +184,47 @@ final class Life {
 
     func unpause() { domain.unpause() }
 
-    /// Writes the word the guest is asked to shut down with.
+    /// Does something while no vCPU executes.
+    func whilePaused<Result>(_ body: () -> Result) -> Result {
+        pause()
+        defer { unpause() }
+        return body()
+    }
+
+    /// The registers of all vCPUs; only while none executes.
+    var registers: [RegisterState] { threads.map(\.registerState) }
+
+    /// The guest's directory in its xenstore.
+    var home: String { "/local/domain/\(description.domainID)" }
+
+    /// Writes nodes of the guest's xenstore as the toolstack, all or none.
     ///
-    /// - Throws: ``StoreError``; nothing is written then.
-    func requestShutdown(_ mode: ShutdownMode) throws(StoreError) {
-        let path = "/local/domain/\(description.domainID)/control/shutdown"
-        try store.perform { (store) throws(StoreError) in try store.setText(mode.rawValue, at: path) }
+    /// - Throws: an error; nothing is written then.
+    func write(_ nodes: [(path: String, value: String)]) throws(OperatorError) {
+        do throws(DeviceFailure) {
+            try GuestStore(server: store).update(nodes.map { .write(path: $0.path, value: $0.value) })
+        } catch {
+            throw OperatorError("\(nodes.first?.path ?? "") cannot be written: \(error.message)")
+        }
+    }
+
+    /// The text of a node, if it is there.
+    func text(at path: String) -> String? { GuestStore(server: store).value(path) }
+
+    /// Pages of the guest's maximum as Xen counts them: a mebibyte on top for what is not RAM.
+    static func pages(_ kib: UInt64) -> Int { Int(kib / 4) + 256 }
+
+    /// Sets what the guest may own.
+    ///
+    /// - Throws: an error when no room was reserved for so much.
+    func setMaximumMemory(kib: UInt64) throws(OperatorError) {
+        let others = 1 + Int(description.maxGrantFrames)
+        guard Self.pages(kib) + others + domain.demandPages <= memory.poolPageCount else {
+            throw OperatorError(
+                "\(kib / 1024) MiB: only \(memory.poolPageCount / 256) MiB of address space were reserved for this guest",
+                remedy: "raise maxmem= in its configuration and restart it", code: .noMemory)
+        }
+        domain.setMaximumPages(Self.pages(kib))
     }
 
     /// Stops the domain if it has not stopped, ends the threads that execute it, and cuts its backends off. Memory and xenstore stay.
@@ -205,6 +248,13 @@ final class Life {
         for line in RegisterDump.lines(state, vcpu: vcpu) { log.write(line) }
     }
 
+    /// What a core dump of this moment holds; only while no vCPU executes.
+    var core: CoreDump {
+        CoreDump(
+            memory: memory, memoryMap: domain.configuration.memoryMap, version: description.xenVersion,
+            vcpus: threads.map { CoreDump.VCPU(registers: $0.registerState, isOnline: $0.vcpu.isOnline) })
+    }
+
     // MARK: - what it does
 
     var isExecuting: Bool { threads.contains { $0.isExecuting } }
@@ -212,5 +262,14 @@ final class Life {
     var isBlocked: Bool { threads.allSatisfy { !$0.vcpu.isOnline || $0.isBlocked } }
     var instructionCount: UInt64 { threads.reduce(0) { $0 &+ $1.instructionCount } }
     var vcpuTimes: [UInt64] { threads.map(\.timeNanoseconds) }
+    var vcpuStatus: [VCPUStatus] {
+        threads.map { thread in
+            var status = VCPUStatus(
+                online: thread.vcpu.isOnline, running: thread.isExecuting, blocked: thread.isBlocked, processor: thread.processor,
+                timeNanoseconds: thread.timeNanoseconds)
+            status.hardAffinity = thread.hardAffinity
+            return status
+        }
+    }
     var onlineVCPUs: Int { domain.vcpus.count { $0.isOnline } }
 }

@@ -17,24 +17,35 @@ public final class Machine {
     /// A triple fault this soon after a start is a crash: the guest would do it again.
     static let earlyFaultMilliseconds: UInt64 = 10_000
 
-    let description: GuestDescription
+    /// What a restart builds; live changes go into it.
+    var description: GuestDescription {
+        didSet { surroundings.description = description }
+    }
     let log: GuestLog
-    private let surroundings: Life.Surroundings
+    let directory: GuestDirectory
+    let hypervisorRing = HypervisorRing()
+    private var surroundings: Life.Surroundings
     private let control: ControlServer
-    private let wakeUp: WakeUp
+    let wakeUp: WakeUp
     private let console: ConsoleLine
-    private let firstRun = FirstRun()
+    let firstRun = FirstRun()
     private let created = monotonicNanoseconds()
     /// Nil only between two lives.
-    private var life: Life?
+    var life: Life?
     private var lifeBegan = monotonicNanoseconds()
-    private var isPaused = true
+    private(set) var isPaused = true
     /// Why the present life is over although it is kept.
-    private var keptReason: ControlProtocol.ShutdownReason?
+    private(set) var keptReason: ControlProtocol.ShutdownReason?
+    /// Set by `mem-max`; nil while it is what the description says.
+    var maxMemoryKiB: UInt64?
+    /// The guest stands still because its core is being written.
+    var isDumping = false
+    /// What other threads are doing for clients.
+    var jobs: [Job] = []
     private var restartDue: UInt64?
     private var end: GuestEnd?
     /// Of earlier lives.
-    private var pastInstructions: UInt64 = 0
+    private(set) var pastInstructions: UInt64 = 0
     private var pastVCPUTime: UInt64 = 0
 
     /// Builds the guest, paused, and opens its sockets in its directory.
@@ -45,6 +56,7 @@ public final class Machine {
         _ description: GuestDescription, directory: GuestDirectory, log: GuestLog, makeEngine: EngineFactory? = nil
     ) throws(OperatorError) {
         self.description = description
+        self.directory = directory
         self.log = log
         try HostMemory.check(description)
         do {
@@ -53,8 +65,8 @@ public final class Machine {
             control = try ControlServer(directory: directory.path)
             console = ConsoleLine(logPath: description.consoleLogPath, socketPath: sockets.path(of: UnixSocket.consoleName))
             surroundings = Life.Surroundings(
-                description: description, directory: directory, sockets: sockets, log: log, wakeUp: wakeUp, console: console,
-                firstRun: firstRun, makeEngine: makeEngine ?? EngineKind(description.engine).factory)
+                description: description, directory: directory, sockets: sockets, log: log, hypervisorRing: hypervisorRing, wakeUp: wakeUp,
+                console: console, firstRun: firstRun, makeEngine: makeEngine ?? EngineKind(description.engine).factory)
         } catch {
             throw Self.failure(opening: directory, error)
         }
@@ -98,6 +110,7 @@ public final class Machine {
             control.prepare(&entries)
             if unsafe poll(&entries, nfds_t(entries.count), millisecondsToWait()) < 0 { continue }
             wakeUp.clear()
+            finishJobs()
             control.serve(entries[2...]) { answer($0) }
             if entries[1].revents != 0, end == nil { destroy("a signal") }
             noteTime()
@@ -127,70 +140,26 @@ public final class Machine {
         if let due = restartDue, now >= due, end == nil { restart() }
     }
 
-    // MARK: - requests
+    // MARK: - simple requests
 
-    private func answer(_ request: ControlRequest) -> ControlReply? {
-        switch request {
-        case .hello: return .hello(domainID: description.domainID, name: description.name)
-        case .status: return .status(status)
-        case .wait: return nil
-        case .destroy: destroy("a request")
-        case .pause: pause()
-        case .unpause: unpause()
-        case .shutdown(let mode): return requestShutdown(mode)
-        default: return .error(OperatorError("this version does not answer \"\(request.word)\""))
-        }
-        return .ok
-    }
-
-    private func destroy(_ cause: String) {
+    func destroy(_ cause: String) {
         guard end == nil else { return }
         log.write("the guest is destroyed by \(cause)")
         end = .destroyed
     }
 
-    private func pause() {
+    func pause() {
         guard !isPaused else { return }
         isPaused = true
         life?.pause()
         log.write("the guest is paused")
     }
 
-    private func unpause() {
+    func unpause() {
         guard isPaused else { return }
         isPaused = false
         life?.unpause()
         log.write("the guest is unpaused")
-    }
-
-    private func requestShutdown(_ mode: ShutdownMode) -> ControlReply {
-        guard mode != .suspend else {
-            return .error(OperatorError("this version cannot resume a guest that suspended", remedy: "use pause instead"))
-        }
-        guard let life, keptReason == nil else {
-            return .error(OperatorError("the guest \(description.name) is not running"))
-        }
-        do {
-            try life.requestShutdown(mode)
-        } catch {
-            return .error(OperatorError("control/shutdown cannot be written: \(error)"))
-        }
-        log.write("the guest was asked to shut down (\(mode.rawValue))")
-        return .ok
-    }
-
-    var status: GuestStatus {
-        let isAlive = keptReason == nil && life != nil
-        let state = GuestState(
-            running: isAlive && life?.isExecuting ?? false, blocked: isAlive && life?.isBlocked ?? false, paused: isPaused,
-            shutdownReason: keptReason, dying: life == nil)
-        let pages = life?.domain.totalPages ?? 0
-        return GuestStatus(
-            domainID: description.domainID, name: description.name, uuid: description.uuid, state: state,
-            vcpuTimesNanoseconds: life?.vcpuTimes ?? [], onlineVCPUs: life?.onlineVCPUs ?? 0, currentMemoryKiB: UInt64(pages) * 4,
-            maxMemoryKiB: description.maxMemoryKiB, uptimeNanoseconds: firstRun.nanoseconds.map { monotonicNanoseconds() - $0 } ?? 0,
-            processID: getpid(), instructionCount: pastInstructions + (life?.instructionCount ?? 0),
-            startedNanoseconds: firstRun.nanoseconds)
     }
 
     // MARK: - the guest stops
@@ -229,6 +198,7 @@ public final class Machine {
 
     /// Adds up what the present life did, and ends it.
     private func letGo() {
+        endJobs()
         guard let life else { return }
         pastInstructions += life.instructionCount
         pastVCPUTime += life.vcpuTimes.reduce(0, &+)

@@ -96,6 +96,9 @@ struct GrantTable: Sendable {
     }
 
     func isActive(_ reference: UInt32) -> Bool { active[reference] != nil }
+    /// Entries in use, by reference.
+    var activeEntries: [(reference: UInt32, users: Users)] { active.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
+    var mappingCount: Int { handles.count }
 
     // MARK: - mappings of the guest itself
 

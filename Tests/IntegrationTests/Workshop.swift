@@ -129,8 +129,9 @@ final class Session {
     }
 
     var output: String { Self.text(stem + ".out") }
+    var errors: String { Self.text(stem + ".err") }
 
-    private var isRunning: Bool {
+    var isRunning: Bool {
         if status != nil { return false }
         var word: Int32 = 0
         if unsafe waitpid(processID, &word, WNOHANG) == processID { status = word }

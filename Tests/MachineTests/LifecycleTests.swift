@@ -155,23 +155,10 @@ import VirtualCPU
         let guest = try TestGuest()
         let running = try guest.start { _ in .halted }
         #expect(try running.ask(.shutdown(mode)) == .ok)
-        #expect(try storeValue("/local/domain/7/control/shutdown", guest) == mode.rawValue)
+        #expect(try StoreClient(guest.directory).read("/local/domain/7/control/shutdown") == mode.rawValue)
         #expect(throws: ControlClientError.self) { try running.ask(.shutdown(.suspend)) }
         #expect(try running.ask(.destroy) == .ok)
         #expect(running.join() == .destroyed)
-    }
-
-    /// Asks the guest's xenstore over its socket (XS_READ).
-    private func storeValue(_ path: String, _ guest: TestGuest) throws -> String {
-        let socket = Descriptor(try UnixSocket.connect(directory: guest.directory, name: "xenstored.sock").release())
-        let payload = Array(path.utf8) + [0]
-        let request = [2, 0, 0, 0] + [UInt8](repeating: 0, count: 8) + [UInt8(payload.count), 0, 0, 0] + payload
-        #expect(socket.send(request[...]) == .bytes(request.count))
-        var reply: [UInt8] = []
-        while reply.count < 16 || reply.count < 16 + Int(reply[12]) {
-            guard case .bytes = socket.read(into: &reply, limit: 4096) else { break }
-        }
-        return String(decoding: reply.dropFirst(16), as: UTF8.self)
     }
 
     @Test("A guest works in a directory whose path is too long for a socket")
