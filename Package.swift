@@ -111,7 +111,8 @@ let package = Package(
         .target(
             name: "DeviceTestSupport",
             dependencies: [
-                "Machine", "PVRing", "XenBus", "XenABI", "X86", "XenDomain", "XenStore", "XenStoreServer", "GuestMemory", "VirtualCPU",
+                "TestSupport", "Machine", "PVRing", "XenBus", "XenABI", "X86", "XenDomain", "XenStore", "XenStoreServer", "GuestMemory",
+                "VirtualCPU",
             ],
             path: "Tests/DeviceTestSupport", swiftSettings: strict),
         .target(
@@ -121,6 +122,9 @@ let package = Package(
                 "XenStore",
                 "XenStoreServer",
             ], path: "Fuzz/Targets", swiftSettings: strict),
+        .testTarget(
+            name: "PackagingTests", dependencies: ["ControlProtocol", "TestSupport", "fake-guest", "martlet-cli", "martlet-guest"],
+            exclude: fixtures(of: "PackagingTests"), swiftSettings: strict),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: strict),
         .executableTarget(name: "fake-guest", dependencies: ["ControlProtocol"], path: "Tests/FakeGuest", swiftSettings: strict),
         tests("X86", imports: []),
