@@ -73,7 +73,7 @@ final class Life {
         frames = RingFrames(store: image.xenstoreGFN, console: image.consoleGFN)
         store = try Self.makeStore(around, domain, frames)
         do throws(OperatorError) {
-            devices = try Devices(description, domain: domain, store: store, log: log)
+            devices = try Devices(description, domain: domain, store: store, sockets: around.sockets, log: log)
         } catch {
             domain.detach()
             store.stop()
@@ -269,7 +269,7 @@ final class Life {
         }
         try clearRings()
         store = try Self.makeStore(around, domain, frames)
-        devices = try Devices(description, domain: domain, store: store, log: log)
+        devices = try Devices(description, domain: domain, store: store, sockets: around.sockets, log: log)
         threads = threads.map { $0.successor }
         try connect()
         do throws(HostError) {
