@@ -11,15 +11,21 @@ import XenStoreServer
 /// Safe from any thread.
 final class Devices: Sendable {
     private let bus: DeviceBus
-    private let domain: Domain
-    private let log: GuestLog
+    let domain: Domain
+    private let sockets: SocketDirectory
+    let log: GuestLog
+    let guestName: String
 
     /// Opens what the description names and makes the devices' nodes. The guest does not run yet.
     ///
     /// - Throws: an error that names the disk or interface at fault; nothing is open then.
-    init(_ description: GuestDescription, domain: Domain, store: XenStoreServer, log: GuestLog) throws(OperatorError) {
+    init(
+        _ description: GuestDescription, domain: Domain, store: XenStoreServer, sockets: SocketDirectory, log: GuestLog
+    ) throws(OperatorError) {
         self.domain = domain
+        self.sockets = sockets
         self.log = log
+        guestName = description.name
         do throws(HostError) {
             bus = try DeviceBus(domain: description.domainID, store: GuestStore(server: store)) { log.write($0) }
         } catch {
@@ -27,6 +33,7 @@ final class Devices: Sendable {
         }
         do throws(OperatorError) {
             for disk in description.disks { try attach(disk) }
+            for network in description.networks { try attach(network) }
         } catch {
             bus.stop()
             throw error
@@ -46,19 +53,25 @@ final class Devices: Sendable {
     /// Adds a disk. The guest's driver decides when it connects.
     ///
     /// - Throws: an error that names the disk; nothing is open and no node is left then.
-    func attach(_ disk: DiskDescription) throws(OperatorError) { try plug(makeDisk(disk), named: disk.vdev) }
+    func attach(_ disk: DiskDescription) throws(OperatorError) {
+        let socket = sockets.path(of: "\(disk.vdev).nbd")
+        let configuration = BlockConfiguration(disk, queueLimit: domain.configuration.vcpuCount, socketPath: socket)
+        let device: BlockDevice
+        do throws(BlockFailure) {
+            device = try BlockDevice(configuration, guest: DomainAccess(domain)) { [log] in log.write($0) }
+        } catch {
+            throw OperatorError(error.cause, remedy: error.remedy, code: .invalid)
+        }
+        try plug(device, named: disk.vdev)
+    }
 
-    private func plug(_ backend: any DeviceBackend, named name: String) throws(OperatorError) {
+    func plug(_ backend: any DeviceBackend, named name: String) throws(OperatorError) {
         do throws(DeviceFailure) {
             try bus.attach(backend)
         } catch {
             backend.close()
             throw OperatorError("\(name): \(error.message)", remedy: "detach it first, or choose another name")
         }
-    }
-
-    private func makeDisk(_ disk: DiskDescription) throws(OperatorError) -> any DeviceBackend {
-        throw OperatorError("\(disk.vdev): this version does not attach disks yet", code: .invalid)
     }
 
     /// Takes a device away. The guest is asked to let go of it, unless `forced`, and has ``DeviceBus/detachMilliseconds`` for it.
@@ -90,7 +103,13 @@ final class Devices: Sendable {
     ///
     /// - Throws: an error when there is no such disk or its image cannot be looked at; nothing has changed then.
     func resizeDisk(id: UInt32) throws(OperatorError) {
-        throw OperatorError("there is no disk \(id)")
+        let disk = bus.devices.lazy.compactMap { $0.backend as? BlockDevice }.first { $0.id == id }
+        guard let disk else { throw OperatorError("there is no disk \(id)") }
+        do throws(BlockFailure) {
+            bus.announce(kind: disk.kind, id: id, try disk.refreshSize())
+        } catch {
+            throw OperatorError(error.cause, remedy: error.remedy)
+        }
     }
 
     /// All devices by kind and number.
@@ -108,5 +127,34 @@ final class Devices: Sendable {
             status.errors = counters.errors
             return status
         }
+    }
+}
+
+extension BlockConfiguration {
+    init(_ disk: DiskDescription, queueLimit: Int, socketPath: String) {
+        self.init(name: disk.vdev, deviceNumber: disk.deviceNumber, path: disk.target)
+        format = BlockFormat(disk.format)
+        backendType = disk.backendType
+        script = disk.script
+        isReadOnly = disk.isReadOnly
+        isCDROM = disk.isCDROM
+        allowsDiscard = disk.allowsDiscard
+        isDirectIOSafe = disk.isDirectIOSafe
+        isTrusted = disk.isTrusted
+        self.queueLimit = queueLimit
+        self.socketPath = socketPath
+    }
+}
+
+extension BlockFormat {
+    init(_ format: DiskFormat) {
+        self =
+            switch format {
+            case .raw: .raw
+            case .qcow: .qcow
+            case .qcow2: .qcow2
+            case .vhd: .vhd
+            case .qed: .qed
+            }
     }
 }

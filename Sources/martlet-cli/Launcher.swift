@@ -30,9 +30,10 @@ struct Launcher {
         var words = words
         if !first.hasPrefix("-") { words[0] = try Verbs.resolve(first) }
         let name = Invocation.current.programName
-        if Invocation.current.isDryRun, words[0] != "create" {
+        if Invocation.current.isDryRun, !Verbs.dryRunnable.contains(words[0]) {
             throw OperatorError(
-                "`\(name) \(words[0])' does not implement the -N (dry run) option", remedy: "only `\(name) create' does")
+                "`\(name) \(words[0])' does not implement the -N (dry run) option",
+                remedy: "these do: \(Verbs.dryRunnable.sorted().joined(separator: ", "))")
         }
         if words[0] == "help" { return try help(Array(words.dropFirst())) }
         var command = try RootCommand.parseAsRoot(words)
@@ -47,6 +48,10 @@ struct Launcher {
         }
         if word == "exit-codes" {
             print(ExitCodes.text, terminator: "")
+            return 0
+        }
+        if let missing = MissingVerbs.named(word) {
+            print("\(word): \(missing.reason)\n  \(missing.instead)")
             return 0
         }
         var command = try RootCommand.parseAsRoot([try Verbs.resolve(word), "--help"])

@@ -24,13 +24,14 @@ enum Report {
     }
 
     /// Tells somebody at a terminal how to get away again.
-    static func announceConsole(of name: String) {
-        if isatty(0) == 1 { line("Console of \(name); Ctrl-] leaves it.") }
+    static func announceConsole(of name: String, escape: String = "^]") {
+        if isatty(0) == 1 { line("Console of \(name); \(escape == "^]" ? "Ctrl-]" : escape) leaves it.") }
     }
 
     /// One line. What would move the cursor or worse is shown as an escape: texts come from files and from guests' processes.
     static func line(_ text: String) {
-        let bytes = Array((text.unicodeScalars.map(visible).joined() + "\n").utf8)
+        let start = Invocation.current.showsTimes ? "\(UptimeListing.clock) [\(getpid())] " : ""
+        let bytes = Array((start + text.unicodeScalars.map(visible).joined() + "\n").utf8)
         _ = unsafe write(2, bytes, bytes.count)
     }
 

@@ -6,12 +6,12 @@ struct RootCommand: ParsableCommand {
         CommandConfiguration(
             commandName: Invocation.current.programName,
             abstract: "Runs unmodified Xen PVH guests, without Xen, without root.",
-            usage: "\(Invocation.current.programName) [-vN] <command> [arguments]",
-            discussion: "Any unambiguous prefix of a command will do. `help exit-codes' lists the exit codes.",
+            usage: "\(Invocation.current.programName) [-vfNtT] <command> [arguments]",
+            discussion: """
+                Any unambiguous prefix of a command will do. Before the command: -v tells more, -N only shows what would be done, -T puts \
+                the time before every message, -f forces, -t is taken for xl's sake. `help exit-codes' lists the exit codes.
+                """,
             version: "martlet 0.1.0; guests see Xen 4.20",
-            subcommands: [
-                Create.self, Console.self, List.self, Destroy.self, Pause.self, Unpause.self, Shutdown.self, Reboot.self, DomID.self,
-                DomName.self, VMList.self, Inspect.self,
-            ])
+            subcommands: Verbs.commands)
     }
 }

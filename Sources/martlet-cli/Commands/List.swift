@@ -3,53 +3,43 @@ import Martlet
 
 /// Lists guests.
 struct List: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "List guests and their state.")
+    static let configuration = CommandConfiguration(
+        abstract: "List guests and their state.",
+        discussion: """
+            The letters of a state: r running, b blocked (waiting for events), p paused, s shut down and kept, then the reason \
+            (r reboot, s suspend, c crash, w watchdog, S soft reset), d dying. Mem is in MiB, Time(s) what all vCPUs have run.
+            """)
 
-    @Flag(name: .shortAndLong, help: "Print the configurations as JSON.") var long = false
+    @Flag(name: .shortAndLong, help: "Print the configurations as JSON, as libxl does.") var long = false
     @Flag(name: .shortAndLong, help: "Add UUIDs and shutdown reasons.") var verbose = false
-    @Argument(help: "Name or domain ID; all when left out.") var domain: String?
+    @Flag(name: [.customShort("Z"), .customLong("context")], help: "Add security labels (there are none).") var context = false
+    @Flag(name: [.customShort("c"), .customLong("cpupool")], help: "Add the pool of processors.") var pool = false
+    @Flag(name: [.customShort("n"), .customLong("numa")], help: "Add the processors a guest may use.") var numa = false
+    @Flag(help: "Print the lines as JSON.") var json = false
+    @Argument(help: "Name or domain ID; all when left out.") var domain: [String] = []
 
     func run() throws {
-        let showsHost = domain == nil || domain == "0" || domain == "Domain-0"
-        let entries = try domain == nil ? Guests.registry().guests() : showsHost ? [] : [Guests.find(domain ?? "")]
-        if long { return try printConfigurations(entries, showsHost: showsHost) }
-        let rows = (showsHost ? [GuestListing.host] : []) + entries.map(GuestListing.Row.init)
-        print(GuestListing(rows: rows).text(verbose: verbose), terminator: "")
-    }
-
-    private func printConfigurations(_ entries: [GuestRegistry.Entry], showsHost: Bool) throws {
-        var objects = showsHost ? [ConfigurationListing.object(domainID: 0, configuration: GuestListing.hostConfigurationJSON)] : []
-        for entry in entries {
-            objects.append(ConfigurationListing.object(domainID: entry.domainID, configuration: try entry.configurationJSON()))
+        guard domain.count < 2 else {
+            throw OperatorError("list takes one guest, or none for all: \(domain.joined(separator: " "))", remedy: "name one")
         }
-        print(ConfigurationListing.text(objects))
+        let selection = try Guests.select(domain)
+        if long { return try printConfigurations(selection) }
+        let rows = selection.map { $0.map(GuestListing.Row.init) ?? GuestListing.host }
+        let listing = GuestListing(rows: rows, processors: HostTopology.current.processors.map(\.number))
+        var extras: GuestListing.Extras = []
+        if verbose { extras.insert(.uuid) }
+        if context { extras.insert(.label) }
+        if pool { extras.insert(.pool) }
+        if numa { extras.insert(.affinity) }
+        print(json ? listing.json.text + "\n" : listing.text(extras), terminator: "")
     }
-}
 
-/// The layout of `list -l`: an array of domain IDs with their configurations.
-enum ConfigurationListing {
-    static func object(domainID: UInt16, configuration: String) -> String {
-        let lines = configuration.split(separator: "\n", omittingEmptySubsequences: false)
-        let trimmed = lines.last == "" ? lines.dropLast() : lines[...]
-        let indented = trimmed.enumerated().map { $0 == 0 || $1.isEmpty ? String($1) : "        " + $1 }
-        return "    {\n        \"domid\": \(domainID),\n        \"config\": \(indented.joined(separator: "\n"))\n    }"
-    }
-
-    static func text(_ objects: [String]) -> String {
-        objects.isEmpty ? "[\n\n]" : "[\n" + objects.joined(separator: ",\n") + "\n]"
-    }
-}
-
-/// Lists guests the way the tools of xend's time did.
-struct VMList: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "vm-list", abstract: "List UUIDs, domain IDs and names of guests.")
-
-    func run() throws {
-        print("UUID                                  ID    name")
-        let host = GuestListing.host
-        print(GuestListing.vmLine(uuid: host.uuid, domainID: 0, name: host.name))
-        for entry in try Guests.registry().guests() {
-            print(GuestListing.vmLine(uuid: entry.description.uuid, domainID: entry.domainID, name: entry.description.name))
+    private func printConfigurations(_ selection: [Guest?]) throws {
+        var listing = ConfigurationListing()
+        for guest in selection {
+            let configuration = try guest.map { try $0.configurationJSON() } ?? GuestListing.hostConfigurationJSON
+            listing.append(domainID: guest?.domainID ?? 0, configuration: configuration)
         }
+        print(listing.text, terminator: "")
     }
 }
