@@ -64,7 +64,7 @@ enum Packets {
         payload: [UInt8] = [], isBlank: Bool = false, id: UInt16 = 7
     ) -> [UInt8] {
         var segment = big(flow.sourcePort) + big(flow.destinationPort) + big(sequence) + big(acknowledgement)
-        segment += [UInt8((20 + flow.tcpOptions.count) / 4 << 4), flags] + big(window) + [0, 0, 0, 0] + flow.tcpOptions + payload
+        segment += [UInt8((20 + flow.tcpOptions.count) / 4) << 4, flags] + big(window) + [0, 0, 0, 0] + flow.tcpOptions + payload
         let pseudo = pseudoHeader(flow, 6, segment.count)
         segment.replaceSubrange(16..<18, with: big(isBlank ? sum(pseudo) : ~sum(pseudo + segment)))
         return network(flow, 6, segment, id: id)
