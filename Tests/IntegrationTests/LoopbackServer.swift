@@ -17,7 +17,7 @@ final class LoopbackServer: Sendable {
         port = try Loopback.port(of: socket)
         Loopback.inBackground {
             while true {
-                let connection = unsafe accept(socket, nil, nil)
+                let connection = accept(socket, nil, nil)
                 guard connection >= 0 else { return }
                 Loopback.inBackground {
                     serve(connection)
@@ -164,7 +164,7 @@ enum Loopback {
     static func write(_ socket: Int32, _ bytes: [UInt8]) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+            let count = unsafe rest.withUnsafeBytes { unsafe send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             guard count > 0 else { return }
             rest = rest.dropFirst(count)
         }
