@@ -114,6 +114,14 @@ let package = Package(
                 "Machine", "PVRing", "XenBus", "XenABI", "X86", "XenDomain", "XenStore", "XenStoreServer", "GuestMemory", "VirtualCPU",
             ],
             path: "Tests/DeviceTestSupport", swiftSettings: strict),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "ControlProtocol", "DomainConfig", "GuestMemory", "KernelImage", "PVRing", "TestSupport", "X86Decoder", "XenABI",
+                "XenStore",
+                "XenStoreServer",
+            ], path: "Fuzz/Targets", swiftSettings: strict),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: strict),
         .executableTarget(name: "fake-guest", dependencies: ["ControlProtocol"], path: "Tests/FakeGuest", swiftSettings: strict),
         tests("X86", imports: []),
         tests("SoftFloat", imports: ["TestSupport"]),
@@ -133,7 +141,8 @@ let package = Package(
         tests("NetBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),
-        tests("Toolstack", imports: ["DomainConfig", "ControlProtocol", "KernelImage", "Martlet", "TestSupport", "fake-guest", "martlet-cli"]),
+        tests(
+            "Toolstack", imports: ["DomainConfig", "ControlProtocol", "KernelImage", "Martlet", "TestSupport", "fake-guest", "martlet-cli"]),
         tests(
             "Machine",
             imports: [
@@ -143,3 +152,9 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The program for libFuzzer, which brings the main function: it links only with `swift build --sanitize fuzzer`; see scripts/fuzz.
+if Context.environment["MARTLET_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(name: "martlet-fuzz", dependencies: ["FuzzTargets", "TestSupport"], path: "Fuzz/Driver", swiftSettings: strict))
+}

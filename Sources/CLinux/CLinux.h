@@ -14,30 +14,6 @@ static inline void martlet_name_thread(const char *name) {
     (void)prctl(PR_SET_NAME, name);
 }
 
-/// The mode of fallocate(2) that gives a range's blocks back and makes it read as zeros.
-static const int martlet_punch_hole_mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-
-static inline long martlet_punch_hole(int file, long offset, long length) {
-    return syscall(SYS_fallocate, file, martlet_punch_hole_mode, offset, length);
-}
-
-/// Bytes of a block device's logical sector; -1 for anything else.
-static inline int martlet_block_sector_size(int file) {
-    int size = 0;
-    return ioctl(file, BLKSSZGET, &size) == 0 ? size : -1;
-}
-
-/// Bytes of a block device's physical sector; -1 for anything else.
-static inline int martlet_block_physical_size(int file) {
-    unsigned size = 0;
-    return ioctl(file, BLKPBSZGET, &size) == 0 ? (int)size : -1;
-}
-
-/// A file without a name that goes with its last descriptor.
-static inline int martlet_memory_file(const char *name) {
-    return (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */);
-}
-
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 #endif
@@ -61,4 +37,28 @@ static inline int martlet_thread_id(void) {
 /// Where a thread may run: bit n stands for processor n. 0, or -1 and errno.
 static inline long martlet_set_affinity(int thread, const void *mask, unsigned long byte_count) {
     return syscall(SYS_sched_setaffinity, thread, byte_count, mask);
+}
+
+/// The mode of fallocate(2) that gives a range's blocks back and makes it read as zeros.
+static const int martlet_punch_hole_mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+static inline long martlet_punch_hole(int file, long offset, long length) {
+    return syscall(SYS_fallocate, file, martlet_punch_hole_mode, offset, length);
+}
+
+/// Bytes of a block device's logical sector; -1 for anything else.
+static inline int martlet_block_sector_size(int file) {
+    int size = 0;
+    return ioctl(file, BLKSSZGET, &size) == 0 ? size : -1;
+}
+
+/// Bytes of a block device's physical sector; -1 for anything else.
+static inline int martlet_block_physical_size(int file) {
+    unsigned size = 0;
+    return ioctl(file, BLKPBSZGET, &size) == 0 ? (int)size : -1;
+}
+
+/// A file without a name that goes with its last descriptor.
+static inline int martlet_memory_file(const char *name) {
+    return (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */);
 }

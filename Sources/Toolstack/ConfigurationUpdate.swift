@@ -15,6 +15,7 @@ extension GuestCreation {
         description.timeoutSeconds = current.timeoutSeconds
         description.logPath = current.logPath
         description.consoleLogPath = current.consoleLogPath
+        description.coreDumpPath = current.coreDumpPath
         _ = try guest.ask(.updateDescription(description))
         let text = domain.json(uuid: current.uuid).text() + "\n"
         do throws(SystemError) {

@@ -65,7 +65,8 @@ extension GuestRegistry.Entry {
         do throws(ControlClientError) {
             return try client.ask(request, timeoutMilliseconds: timeoutMilliseconds)
         } catch .refused(let error) {
-            throw error
+            // Codes of their own are for creation; whatever a living guest cannot do is a plain failure.
+            throw OperatorError(error.cause, remedy: error.remedy)
         } catch {
             throw noAnswer(error == .timeout ? "no reply within \(timeoutMilliseconds / 1000) s" : "\(error)")
         }

@@ -66,3 +66,9 @@ public func shell(_ command: String) -> (output: String, status: Int32) {
     let status = unsafe pclose(pipe)
     return (String(decoding: bytes, as: UTF8.self), status >> 8)
 }
+
+/// Makes a file longer or shorter.
+public func resizeFile(_ path: String, to byteCount: Int) {
+    let code = unsafe truncate(path, byteCount)
+    precondition(code == 0, "a test may change its files")
+}

@@ -44,7 +44,8 @@ import Toolstack
         let numbers = try await withThrowingTaskGroup(of: UInt16.self) { group in
             for domain in domains {
                 group.addTask {
-                    try GuestCreation(registry: registry, environment: environment).create(domain, options: CreationOptions()).entry.domainID
+                    try GuestCreation(registry: registry, environment: environment).create(domain, options: CreationOptions()).entry
+                        .domainID
                 }
             }
             return try await group.reduce(into: Set<UInt16>()) { $0.insert($1) }
