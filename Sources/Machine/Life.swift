@@ -269,7 +269,7 @@ final class Life {
         }
         try clearRings()
         store = try Self.makeStore(around, domain, frames)
-        devices = try Devices(description, domain: domain, store: store, log: log)
+        devices = try Devices(description, domain: domain, store: store, sockets: around.sockets, log: log)
         threads = threads.map { $0.successor }
         try connect()
         do throws(HostError) {
