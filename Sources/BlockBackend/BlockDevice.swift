@@ -76,7 +76,9 @@ public final class BlockDevice: DeviceBackend {
     private var connectedNodes: [(name: String, value: String)] {
         var nodes = [("feature-flush-cache", "1")]
         if let granularity = image.discardGranularity {
-            nodes += [("discard-granularity", "\(granularity)"), ("discard-alignment", "0"), ("discard-secure", "0"), ("feature-discard", "1")]
+            nodes += [
+                ("discard-granularity", "\(granularity)"), ("discard-alignment", "0"), ("discard-secure", "0"), ("feature-discard", "1"),
+            ]
         }
         nodes += [("feature-barrier", "1"), ("feature-persistent", "1"), sizeNode, ("info", "\(information)")]
         return nodes + [("sector-size", "\(image.sectorByteCount)"), ("physical-sector-size", "\(image.physicalSectorByteCount)")]

@@ -69,7 +69,7 @@ struct BlockRequest: Equatable {
     /// Segments of an indirect request; what one page of them could hold is twice as much.
     static let indirectSegmentLimit = 256
 
-    /// The operation's number as the response repeats it.
+    /// The operation's number as the response repeats it: for an indirect request the one inside.
     var code: UInt8
     /// For an indirect request the operation inside.
     var operation: BlockOperation?
@@ -104,7 +104,8 @@ struct BlockRequest: Equatable {
 
     private mutating func readIndirect(_ entry: UnsafeRawBufferPointer, _ abi: BlockABI) {
         isIndirect = true
-        let inner = unsafe BlockOperation(rawValue: entry[1])
+        unsafe code = entry[1]
+        let inner = BlockOperation(rawValue: code)
         // Nothing else may be indirect, least of all another indirect request.
         operation = inner == .read || inner == .write ? inner : nil
         unsafe segmentCount = Int(entry.loadUnaligned(fromByteOffset: 2, as: UInt16.self))

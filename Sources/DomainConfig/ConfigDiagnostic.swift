@@ -17,12 +17,20 @@ public struct ConfigDiagnostic: Error, Equatable, Sendable {
     public var cause: String
     /// One line that says what to write instead; may be empty.
     public var remedy: String
+    /// What `create` exits with for a refusal: as xl, minus libxl's error. A configuration that is wrong is always 1.
+    public var exitCode: Int32
 
-    public init(_ severity: Severity, at place: ConfigPlace?, _ cause: String, remedy: String = "") {
+    /// Exit codes of refusals: xl's own judgement, libxl's ERROR_FAIL and ERROR_INVAL.
+    public static let failed: Int32 = 1
+    public static let creationFailed: Int32 = 3
+    public static let invalid: Int32 = 6
+
+    public init(_ severity: Severity, at place: ConfigPlace?, _ cause: String, remedy: String = "", exitCode: Int32 = Self.failed) {
         self.severity = severity
         self.place = place
         self.cause = cause
         self.remedy = remedy
+        self.exitCode = exitCode
     }
 
     /// The cause with its place in front: "guest.cfg:4: …".

@@ -14,6 +14,8 @@ public struct ConfigParser {
     private var diagnostics: [ConfigDiagnostic] = []
     /// How many lists are open where the parser stands; an error inside one skips to its end.
     private var listDepth = 0
+    /// Where the elements of the outermost list of the current statement start.
+    private var elementPlaces: [ConfigPlace] = []
 
     private init(_ bytes: [UInt8], source: String, isCommandLine: Bool, settings: ConfigSettings) {
         self.source = source
@@ -73,12 +75,13 @@ public struct ConfigParser {
         let appends = token.token == .append
         guard appends || token.token == .assign else { throw unexpected("= or +=") }
         advance()
+        elementPlaces = []
         let value = try parseValue(depth: 0)
         guard [.newline, .semicolon, .end].contains(token.token) else { throw unexpected("the end of the statement") }
         if appends {
-            try settings.append(name, value, at: place)
+            try settings.append(name, value, at: place, elements: elementPlaces)
         } else {
-            settings.assign(name, value, at: place)
+            settings.assign(name, value, at: place, elements: elementPlaces)
         }
     }
 
@@ -105,6 +108,7 @@ public struct ConfigParser {
         skipNewlines()
         while token.token != .closeList {
             guard token.token != .end else { throw unclosed(opened) }
+            if depth == 1 { elementPlaces.append(place(token.line)) }
             elements.append(try parseValue(depth: depth))
             listDepth = depth
             skipNewlines()

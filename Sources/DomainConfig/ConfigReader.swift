@@ -16,6 +16,18 @@ struct ConfigReader {
         diagnostics.append(ConfigDiagnostic(severity, at: place(name), cause, remedy: remedy))
     }
 
+    mutating func report(
+        _ severity: ConfigDiagnostic.Severity, at place: ConfigPlace, _ cause: String, remedy: String,
+        exitCode: Int32 = ConfigDiagnostic.failed
+    ) {
+        diagnostics.append(ConfigDiagnostic(severity, at: place, cause, remedy: remedy, exitCode: exitCode))
+    }
+
+    /// This guest cannot be started.
+    mutating func refuse(_ name: String, _ cause: String, remedy: String, exitCode: Int32) {
+        diagnostics.append(ConfigDiagnostic(.refusal, at: place(name), cause, remedy: remedy, exitCode: exitCode))
+    }
+
     mutating func string(_ name: String) -> String? {
         guard let setting = settings[name] else { return nil }
         if let text = setting.value.text { return text }
@@ -46,16 +58,21 @@ struct ConfigReader {
         integer(name, .min ... .max, example: "\(name)=1 or \(name)=0").map { $0 != 0 }
     }
 
-    /// A list of specification strings, with the place of the setting.
-    mutating func strings(_ name: String) -> [String] {
+    /// A list of specification strings, each with its place.
+    mutating func strings(_ name: String) -> [(text: String, place: ConfigPlace)] {
         guard let setting = settings[name] else { return [] }
         guard case .list(let elements) = setting.value else {
             report(misshapen, name, "`\(name)' is a single value but should be a list", remedy: "write \(name) = [ \"...\" ]")
             return []
         }
-        var texts: [String] = []
-        for element in elements {
-            if let text = element.text { texts.append(text) } else { report(.error, name, "`\(name)' holds a list where a string belongs") }
+        var texts: [(text: String, place: ConfigPlace)] = []
+        for (index, element) in elements.enumerated() {
+            let place = setting.place(ofElement: index)
+            if let text = element.text {
+                texts.append((text, place))
+            } else {
+                report(.error, at: place, "`\(name)' holds a list where a string belongs", remedy: "write \(name) = [ \"...\" ]")
+            }
         }
         return texts
     }

@@ -2,10 +2,18 @@
 public indirect enum JSONText: Equatable, Sendable {
     case string(String)
     case number(Int64)
+    /// JSON's own true and false; libxl writes most of its booleans as strings.
+    case literal(Bool)
     case array([JSONText])
     case object([(String, JSONText)])
 
     public static func == (a: JSONText, b: JSONText) -> Bool { a.text() == b.text() }
+
+    /// A member of an object; nil for other values and for members that are not there.
+    public subscript(name: String) -> JSONText? {
+        guard case .object(let members) = self else { return nil }
+        return members.first { $0.0 == name }?.1
+    }
 
     /// libxl's way to write a boolean.
     static func boolean(_ value: Bool) -> JSONText { .string(value ? "True" : "False") }
@@ -17,6 +25,7 @@ public indirect enum JSONText: Equatable, Sendable {
         switch self {
         case .string(let text): return Self.quote(text)
         case .number(let value): return "\(value)"
+        case .literal(let value): return "\(value)"
         case .array(let elements):
             let lines = elements.map { inner + $0.text(indent: indent + 4) }
             return "[\n" + lines.joined(separator: ",\n") + "\n\(outer)]"

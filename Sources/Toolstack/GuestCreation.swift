@@ -62,24 +62,20 @@ public struct GuestCreation: Sendable {
     private func start(_ reservation: borrowing GuestRegistry.Reservation) throws(OperatorError) -> CreatedGuest {
         let process = try GuestProcess.start(executable: environment.guestExecutable, reservation: reservation)
         let ready = try process.waitForReport(logPath: reservation.description.logPath)
+        ChildProcesses.collect()
+        ChildProcesses.add(process.processID)
         let entry = GuestRegistry.Entry(
             domainID: reservation.description.domainID, directory: reservation.directory, description: reservation.description)
         return CreatedGuest(entry: entry, processID: process.processID, engine: ready.engine)
     }
 
-    private func describe(_ domain: DomainDescription, _ options: CreationOptions) throws(OperatorError) -> GuestDescription {
+    func describe(_ domain: DomainDescription, _ options: CreationOptions) throws(OperatorError) -> GuestDescription {
         guard domain.type == .pvh, let kernel = domain.kernel else {
             throw OperatorError("only PVH guests with a kernel can be created", remedy: "write type=\"pvh\" and kernel=", code: .invalid)
         }
-        var guest = GuestDescription(
-            domainID: 0, name: domain.name, uuid: domain.uuid ?? RandomUUID.make(), kernelPath: Files.absolute(kernel),
-            memoryKiB: domain.effectiveMemoryKiB, maxMemoryKiB: domain.effectiveMaxMemoryKiB, vcpus: domain.effectiveVCPUs,
-            maxVCPUs: domain.effectiveMaxVCPUs)
-        guest.ramdiskPath = domain.ramdisk.map(Files.absolute)
-        guest.commandLine = domain.commandLine ?? ""
+        var guest = try GuestDescription(domain, kernel: kernel)
         guest.engine = options.engine
         guest.timeoutSeconds = options.timeoutSeconds
-        guest.apply(domain)
         if let directory = logDirectory() {
             guest.logPath = "\(directory)/\(domain.name).log"
             guest.consoleLogPath = "\(directory)/\(domain.name).console.log"
@@ -122,45 +118,5 @@ public struct GuestCreation: Sendable {
         throw OperatorError(
             "\(domain.prefix("memory"))memory=\(guest.memoryKiB / 1024): the guest is to have more than the \(host / 1024) MiB of this machine",
             remedy: "lower memory=", code: .noMemory)
-    }
-}
-
-extension DomainDescription {
-    /// "file:line: " of a key, as messages start.
-    fileprivate func prefix(_ key: String) -> String { places[key].map { "\($0): " } ?? "" }
-}
-
-extension GuestDescription {
-    /// Takes over what a configuration says; the rest keeps its default.
-    fileprivate mutating func apply(_ domain: DomainDescription) {
-        apic = domain.apic ?? apic
-        acpi = domain.acpi ?? acpi
-        msrRelaxed = domain.msrRelaxed ?? msrRelaxed
-        maxGrantFrames = domain.maxGrantFrames ?? maxGrantFrames
-        maxGrantVersion = domain.maxGrantVersion ?? maxGrantVersion
-        maxEventChannels = domain.maxEventChannels ?? maxEventChannels
-        localtime = domain.localtime ?? localtime
-        rtcTimeOffsetSeconds = domain.rtcTimeOffsetSeconds ?? rtcTimeOffsetSeconds
-        timerMode = domain.timerMode.flatMap { TimerMode(rawValue: $0.rawValue) } ?? timerMode
-        tscMode = domain.tscMode.flatMap { TSCMode(rawValue: $0.rawValue) } ?? tscMode
-        onPoweroff = EndAction(domain.onPoweroff)
-        onReboot = EndAction(domain.onReboot)
-        onWatchdog = EndAction(domain.onWatchdog)
-        onCrash = EndAction(domain.onCrash)
-        onSoftReset = EndAction(domain.onSoftReset)
-    }
-}
-
-extension EndAction {
-    fileprivate init(_ action: DomainDescription.Action) {
-        switch action {
-        case .destroy: self = .destroy
-        case .restart: self = .restart
-        case .preserve: self = .preserve
-        case .renameRestart: self = .renameRestart
-        case .coredumpDestroy: self = .coredumpDestroy
-        case .coredumpRestart: self = .coredumpRestart
-        case .softReset: self = .softReset
-        }
     }
 }
