@@ -133,8 +133,11 @@ final class TemporaryDirectory {
         let ends = try HubSocket.pair()
         let one = try Station(HubLink(connection: ends.0))
         let other = try Station(HubLink(connection: ends.1), id: 2)
-        try one.connect().send(Self.packet(from: 1, to: nil))
-        #expect(try other.connect(posts: 256).receive()?.bytes == Self.packet(from: 1, to: nil))
+        let (first, second) = (try one.connect(), try other.connect())
+        first.send(Self.packet(from: 1, to: nil))
+        #expect(second.receive()?.bytes == Self.packet(from: 1, to: nil))
+        second.send(Self.packet(from: 2, to: 1))
+        #expect(first.receive()?.bytes == Self.packet(from: 2, to: 1))
     }
 
     @Test(

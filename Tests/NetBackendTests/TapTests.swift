@@ -104,16 +104,15 @@ private enum Namespace {
             else { return -2 }
             flow.to = [2, 0, 0, 0, 0, 9]
             let packet = Packets.tcp(flow, payload: Packets.bytes(20000), isBlank: true)
-            let isReset = eventually {
+            for _ in 0..<100 {
                 queue.send(packet, flags: 1, gso: (1448, 1))
                 usleep(20_000)
                 while let answer = queue.poll() {
                     queue.repost()
-                    if answer.bytes.count >= 54, answer.bytes[23] == 6, answer.bytes[47] & 4 != 0 { return true }
+                    if answer.bytes.count >= 54, answer.bytes[23] == 6, answer.bytes[47] & 4 != 0 { return 1 }
                 }
-                return false
             }
-            return isReset ? 1 : 0
+            return station.device.counts.dropsOut > 0 ? -3 : -4
         }
         #expect(outcome == 1)
     }
