@@ -46,7 +46,7 @@ private enum Namespace {
     private static let hostAddress: [UInt8] = [10, 9, 0, 1]
 
     private static func prepareBridge() -> Bool {
-        Namespace.command("ip", "link", "add", "br0", "type", "bridge")
+        Namespace.command("ip", "link", "set", "lo", "up") && Namespace.command("ip", "link", "add", "br0", "type", "bridge")
             && Namespace.command("ip", "addr", "add", "10.9.0.1/24", "dev", "br0") && Namespace.command("ip", "link", "set", "br0", "up")
     }
 
