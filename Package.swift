@@ -111,7 +111,8 @@ let package = Package(
         .target(
             name: "DeviceTestSupport",
             dependencies: [
-                "Machine", "PVRing", "XenBus", "XenABI", "X86", "XenDomain", "XenStore", "XenStoreServer", "GuestMemory", "VirtualCPU",
+                "TestSupport", "Machine", "PVRing", "XenBus", "XenABI", "X86", "XenDomain", "XenStore", "XenStoreServer", "GuestMemory",
+                "VirtualCPU",
             ],
             path: "Tests/DeviceTestSupport", swiftSettings: strict),
         .target(
