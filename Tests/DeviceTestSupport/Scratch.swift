@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+@_exported public import TestSupport
 
 /// Lines that somebody wrote on any thread.
 public final class Lines: Sendable {
