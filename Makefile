@@ -1,5 +1,5 @@
 # Every target is a script or one command; the scripts also run without make.
-.PHONY: demo test build check fmt bench fuzz guests clean
+.PHONY: demo test build check fmt bench bench-store fuzz guests man install clean
 
 demo: ## build, fetch Debian's kernel, boot it with a shell
 	scripts/demo
@@ -22,12 +22,21 @@ bench: ## boot times against QEMU TCG
 	scripts/guests
 	scripts/bench $(BENCH)
 
-fuzz: ## randomised tests without end; ROUNDS=N for N rounds
+bench-store: ## operations per second through the xenstore socket
+	scripts/bench-store
+
+fuzz: ## fuzz targets and randomised tests without end; ROUNDS=N for N rounds
 	scripts/fuzz
 
 guests: ## fetch the guest's newest kernel
 	scripts/install-packages guest
 	scripts/guests --update
+
+man: ## renew the manual page from the program
+	scripts/man
+
+install: ## below PREFIX (/usr/local); DESTDIR for packages, XL=1 also as xl
+	scripts/install
 
 clean:
 	rm -rf .build guests
