@@ -1,8 +1,8 @@
 # Every target is a script or one command; the scripts also run without make.
 .PHONY: demo test build check fmt bench bench-store fuzz guests man install clean
 
-demo: ## build, fetch Debian's kernel, boot it with a shell
-	scripts/demo
+demo: ## build, fetch Debian's kernel, boot it with a shell; GUEST=debian for a whole Debian system
+	scripts/demo $(GUEST)
 
 test: ## all tests
 	scripts/test
@@ -16,11 +16,13 @@ check: ## format, imports and words
 fmt: ## format all Swift files
 	swift format --in-place --parallel $$(git ls-files --cached --others --exclude-standard '*.swift')
 
-bench: ## boot times against QEMU TCG
-	scripts/install-packages guest bench
+bench: ## boot times, disk and network against QEMU TCG
+	scripts/install-packages guest image bench
 	scripts/build
 	scripts/guests
 	scripts/bench $(BENCH)
+	scripts/debian-image
+	scripts/bench-devices $(BENCH_DEVICES)
 
 bench-store: ## operations per second through the xenstore socket
 	scripts/bench-store
@@ -28,9 +30,10 @@ bench-store: ## operations per second through the xenstore socket
 fuzz: ## fuzz targets and randomised tests without end; ROUNDS=N for N rounds
 	scripts/fuzz
 
-guests: ## fetch the guest's newest kernel
-	scripts/install-packages guest
+guests: ## fetch the guests' newest kernel and packages
+	scripts/install-packages guest image
 	scripts/guests --update
+	scripts/debian-image --update
 
 man: ## renew the manual page from the program
 	scripts/man

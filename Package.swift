@@ -142,7 +142,13 @@ let package = Package(
         tests("XenStoreServer", imports: ["XenStore", "XenABI", "PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("XenBus", imports: ["PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport", "DeviceTestSupport"]),
         tests("BlockBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport", "DeviceTestSupport"]),
-        tests("NetBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
+        tests(
+            "NetBackend",
+            imports: [
+                "Machine", "XenDomain", "XenStoreServer", "XenStore", "XenBus", "PVRing", "VirtualCPU", "XenABI", "X86", "GuestMemory",
+                "HostIO",
+                "TestSupport",
+            ]),
         tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),
         tests(

@@ -55,7 +55,8 @@ public final class VCPU: @unchecked Sendable {
         self.index = index
         self.domain = domain
         memory = domain.memory
-        lapic = Mutex(LocalAPIC(identifier: UInt32(index) * 2, isBootProcessor: index == 0))
+        lapic = Mutex(
+            LocalAPIC(identifier: UInt32(index) * 2, isBootProcessor: index == 0, missedTicks: domain.configuration.missedTicks))
         infoPosition = Atomic(Self.firstInfoPosition(index, domain))
         online = Atomic(index == 0)
         clock = Mutex(VCPUClock(state: index == 0 ? RunstateLayout.runnable : RunstateLayout.offline, now: domain.host.now()))

@@ -7,7 +7,9 @@ import Testing
 
     /// Runs `martlet` on a terminal of its own and returns all that it wrote.
     private func onTerminal(_ arguments: String, _ variables: String = "") -> String {
-        shell("\(settings) TERM=xterm NO_COLOR= \(variables) script -qec '\(BuiltProduct.path("martlet")) \(arguments)' /dev/null </dev/null").output
+        shell(
+            "\(settings) TERM=xterm NO_COLOR= \(variables) script -qec '\(BuiltProduct.path("martlet")) \(arguments)' /dev/null </dev/null"
+        ).output
     }
 
     private var settings: String {
