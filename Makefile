@@ -1,8 +1,8 @@
 # Every target is a script or one command; the scripts also run without make.
 .PHONY: demo test build check fmt bench fuzz guests clean
 
-demo: ## build, fetch Debian's kernel, boot it with a shell
-	scripts/demo
+demo: ## build, fetch Debian's kernel, boot it with a shell; GUEST=debian for a whole Debian system
+	scripts/demo $(GUEST)
 
 test: ## all tests
 	scripts/test
@@ -16,18 +16,21 @@ check: ## format, imports and words
 fmt: ## format all Swift files
 	swift format --in-place --parallel $$(git ls-files --cached --others --exclude-standard '*.swift')
 
-bench: ## boot times against QEMU TCG
-	scripts/install-packages guest bench
+bench: ## boot times, disk and network against QEMU TCG
+	scripts/install-packages guest image bench
 	scripts/build
 	scripts/guests
 	scripts/bench $(BENCH)
+	scripts/debian-image
+	scripts/bench-devices $(BENCH_DEVICES)
 
 fuzz: ## randomised tests without end; ROUNDS=N for N rounds
 	scripts/fuzz
 
-guests: ## fetch the guest's newest kernel
-	scripts/install-packages guest
+guests: ## fetch the guests' newest kernel and packages
+	scripts/install-packages guest image
 	scripts/guests --update
+	scripts/debian-image --update
 
 clean:
 	rm -rf .build guests

@@ -111,7 +111,8 @@ let package = Package(
         .target(
             name: "DeviceTestSupport",
             dependencies: [
-                "Machine", "PVRing", "XenBus", "XenABI", "X86", "XenDomain", "XenStore", "XenStoreServer", "GuestMemory", "VirtualCPU",
+                "TestSupport", "Machine", "PVRing", "XenBus", "XenABI", "X86", "XenDomain", "XenStore", "XenStoreServer", "GuestMemory",
+                "VirtualCPU",
             ],
             path: "Tests/DeviceTestSupport", swiftSettings: strict),
         .target(
@@ -121,6 +122,9 @@ let package = Package(
                 "XenStore",
                 "XenStoreServer",
             ], path: "Fuzz/Targets", swiftSettings: strict),
+        .testTarget(
+            name: "PackagingTests", dependencies: ["ControlProtocol", "TestSupport", "fake-guest", "martlet-cli", "martlet-guest"],
+            exclude: fixtures(of: "PackagingTests"), swiftSettings: strict),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: strict),
         .executableTarget(name: "fake-guest", dependencies: ["ControlProtocol"], path: "Tests/FakeGuest", swiftSettings: strict),
         tests("X86", imports: []),
@@ -138,7 +142,13 @@ let package = Package(
         tests("XenStoreServer", imports: ["XenStore", "XenABI", "PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("XenBus", imports: ["PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport", "DeviceTestSupport"]),
         tests("BlockBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport", "DeviceTestSupport"]),
-        tests("NetBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
+        tests(
+            "NetBackend",
+            imports: [
+                "Machine", "XenDomain", "XenStoreServer", "XenStore", "XenBus", "PVRing", "VirtualCPU", "XenABI", "X86", "GuestMemory",
+                "HostIO",
+                "TestSupport",
+            ]),
         tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),
         tests(

@@ -34,7 +34,10 @@ struct BlockConnection: Equatable {
         guard let order = nodes.number("ring-page-order", as: Int.self), (0...pageOrderLimit).contains(order) else {
             throw DeviceFailure("ring-page-order is not in 0...\(pageOrderLimit)")
         }
-        if order == 0, let reference = nodes.number("\(prefix)ring-ref") { return Queue(references: [reference], port: port) }
+        // Some write the short name all the same; an earlier frontend's may stand beside the long one.
+        if order == 0, nodes["\(prefix)ring-ref0"] == nil, let reference = nodes.number("\(prefix)ring-ref") {
+            return Queue(references: [reference], port: port)
+        }
         var references: [UInt32] = []
         for index in 0..<(1 << order) { references.append(try number(nodes, "\(prefix)ring-ref\(index)")) }
         return Queue(references: references, port: port)

@@ -56,13 +56,14 @@ final class BlockService: @unchecked Sendable {
         var poller = Poller()
         while true {
             wakeUp.clear()
-            io.collect(stepDone)
+            _ = collect()
             let isStopping = isStopping.load(ordering: .sequentiallyConsistent)
             if !isStopping { takeRequests() }
-            startBarrier()
-            io.push()
-            // What the host had at hand is done already.
-            io.collect(stepDone)
+            // What the host had at hand is done already, and may have a next step.
+            repeat {
+                startBarrier()
+                io.push()
+            } while collect() > 0
             for queue in queues { queue.publish() }
             if isStopping, underWayCount == 0, barrier == nil { return }
             if !isStopping, wantsMore, awaitRequests() { continue }
@@ -72,6 +73,16 @@ final class BlockService: @unchecked Sendable {
             poller.add(interest.descriptor, interest.readiness)
             poller.wait(milliseconds: nil)
         }
+    }
+
+    /// - Returns: how many steps were done.
+    private func collect() -> Int {
+        var count = 0
+        io.collect { transfer, outcome in
+            count += 1
+            stepDone(transfer, outcome)
+        }
+        return count
     }
 
     private var wantsMore: Bool { barrier == nil && !free.isEmpty }

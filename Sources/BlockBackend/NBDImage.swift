@@ -56,7 +56,7 @@ final class NBDImage: BlockImage, @unchecked Sendable {
                 "\(configuration.name): \(configuration.format.rawValue) images need the program qemu-nbd, which is not installed",
                 remedy: "install the package qemu-utils, or use a raw image")
         }
-        if message.contains(" lock") { return RawImage.inUse(configuration) }
+        if message.contains("another process using the image") { return RawImage.inUse(configuration) }
         return BlockFailure(
             "\(configuration.name): \(configuration.path) cannot be used as \(configuration.format.rawValue): \(message)",
             remedy: "`qemu-img info` and `qemu-img check` tell what is in it")

@@ -5,7 +5,6 @@ internal import Synchronization
 
 /// A file or block device whose bytes are the disk's.
 final class RawImage: BlockImage {
-    let descriptor: Descriptor
     let sectorByteCount: Int
     let physicalSectorByteCount: Int
     let discardGranularity: Int?
@@ -15,6 +14,8 @@ final class RawImage: BlockImage {
     private let path: String
     private let method: BlockIOMethod
     private let size: Mutex<UInt64>
+    /// Nil once the image is closed, and with it the lock is gone.
+    private let file: Mutex<Descriptor?>
 
     /// O_DIRECT of `open(2)` on x86, which Glibc's module leaves out.
     private static let direct: Int32 = 0o40000
@@ -25,6 +26,7 @@ final class RawImage: BlockImage {
     init(_ configuration: BlockConfiguration) throws(BlockFailure) {
         path = configuration.path
         method = configuration.method
+        let descriptor: Descriptor
         (descriptor, isDirect) = try Self.open(configuration)
         var status = stat()
         guard unsafe fstat(descriptor.rawValue, &status) == 0 else { throw Self.failure(configuration, "cannot be looked at", errno) }
@@ -40,6 +42,7 @@ final class RawImage: BlockImage {
             throw BlockFailure("\(configuration.name): \(path) has sectors of \(sectorByteCount) bytes", remedy: "use one with 512 or 4096")
         }
         try Self.lock(descriptor, configuration)
+        file = Mutex(descriptor)
         size = Mutex(0)
         try refreshSize()
     }
@@ -100,8 +103,13 @@ final class RawImage: BlockImage {
 
     var byteCount: UInt64 { size.withLock { $0 } }
 
+    private func descriptor() throws(BlockFailure) -> Descriptor {
+        guard let descriptor = file.withLock({ $0 }) else { throw BlockFailure("\(path) is closed", remedy: "") }
+        return descriptor
+    }
+
     func refreshSize() throws(BlockFailure) {
-        let end = lseek(descriptor.rawValue, 0, SEEK_END)
+        let end = lseek(try descriptor().rawValue, 0, SEEK_END)
         guard end >= 0 else {
             throw BlockFailure("\(path): its size cannot be found out: \(unsafe String(cString: strerror(errno)))", remedy: "")
         }
@@ -110,6 +118,7 @@ final class RawImage: BlockImage {
 
     /// By io_uring, or by threads where the host forbids that (many containers do).
     func makeIO(reports: @escaping @Sendable (String) -> Void) throws(BlockFailure) -> any BlockIO {
+        let descriptor = try descriptor()
         do throws(HostError) {
             if method != .threads {
                 do throws(HostError) { return try URingIO(descriptor) } catch { if method == .ring { throw error } }
@@ -120,5 +129,5 @@ final class RawImage: BlockImage {
         }
     }
 
-    func close() {}
+    func close() { file.withLock { $0 = nil } }
 }

@@ -6,22 +6,23 @@ public enum DomainBuilder {
     /// - Throws: `BuildError` when the request contradicts itself or the parts do not fit.
     public static func build(_ request: BuildRequest) throws(BuildError) -> BootImage {
         try check(request)
-        let kernel = request.kernel
-        let entry = try pvhEntry(kernel)
+        let linkedEntry = try pvhEntry(request.kernel)
         let ram = RAMSplit(byteCount: request.maximumMemoryKiB / 4 * GuestLayout.pageSize)
         let acpi = ACPITables(
-            onlineVCPUs: request.onlineVCPUs, maximumVCPUs: request.maximumVCPUs, rsdpInLowMemory: needsLegacyRSDP(kernel))
-        try checkLegacyRSDP(acpi, kernel, ram)
+            onlineVCPUs: request.onlineVCPUs, maximumVCPUs: request.maximumVCPUs, rsdpInLowMemory: needsLegacyRSDP(request.kernel))
         let map = memoryMap(ram, acpi)
         let lowEnd = min(ram.lowEnd, request.memoryKiB / 4 * GuestLayout.pageSize)
-        let parts = try placeParts(request, lowEnd: lowEnd, map: map, rsdpAddress: acpi.rsdpAddress)
+        let isLegacy = acpi.rsdpAddress == GuestLayout.legacyRSDPAddress
+        let kernel = PlacedKernel(request.kernel, lowEnd: lowEnd, reserved: isLegacy ? legacyRSDPPage : nil)
+        try checkLegacyRSDP(acpi, kernel, ram)
+        let parts = try placeParts(request, kernel, lowEnd: lowEnd, map: map, rsdpAddress: acpi.rsdpAddress)
         return BootImage(
             chunks: kernelChunks(kernel) + parts.chunks + acpi.chunks + [identityPageDirectory],
             ramRegions: ram.regions,
             specialPages: BootImage.PageRange(
                 start: GuestLayout.specialPagesAddress / GuestLayout.pageSize, count: GuestLayout.specialPageCount),
             acpiPages: acpi.pages, memoryMap: map,
-            entryState: entryState(entry: entry, startInfoAddress: parts.startInfoAddress),
+            entryState: entryState(entry: kernel.entry(linkedEntry), startInfoAddress: parts.startInfoAddress),
             startInfoAddress: parts.startInfoAddress,
             xenstoreGFN: GuestLayout.xenstorePageAddress / GuestLayout.pageSize,
             consoleGFN: GuestLayout.consolePageAddress / GuestLayout.pageSize,
@@ -78,11 +79,13 @@ public enum DomainBuilder {
         kernel.note(.guestOS)?.text == "linux" && !kernel.features.contains(.linuxRSDPUnrestricted)
     }
 
+    private static var legacyRSDPPage: UInt64 { GuestLayout.legacyRSDPAddress & ~(GuestLayout.pageSize - 1) }
+
     /// An RSDP in low memory must stand in RAM and off the kernel.
-    private static func checkLegacyRSDP(_ acpi: ACPITables, _ kernel: KernelImage, _ ram: RAMSplit) throws(BuildError) {
+    private static func checkLegacyRSDP(_ acpi: ACPITables, _ kernel: PlacedKernel, _ ram: RAMSplit) throws(BuildError) {
         let address = acpi.rsdpAddress
         guard address == GuestLayout.legacyRSDPAddress else { return }
-        let page = address & ~(GuestLayout.pageSize - 1)
+        let page = legacyRSDPPage
         let isHit = kernel.segments.contains {
             $0.physicalAddress < page + GuestLayout.pageSize && $0.physicalAddress + $0.memorySize > page
         }
@@ -111,9 +114,9 @@ public enum DomainBuilder {
 
     /// Modules stand before the start info, unless the kernel's MOD_START_PFN note says it maps them itself: then behind.
     private static func placeParts(
-        _ request: BuildRequest, lowEnd: UInt64, map: [MemoryMapEntry], rsdpAddress: UInt64
+        _ request: BuildRequest, _ kernel: PlacedKernel, lowEnd: UInt64, map: [MemoryMapEntry], rsdpAddress: UInt64
     ) throws(BuildError) -> Parts {
-        var place = try Placement(kernel: request.kernel, lowEnd: lowEnd, memoryKiB: request.memoryKiB)
+        var place = try Placement(kernel: kernel, lowEnd: lowEnd, memoryKiB: request.memoryKiB)
         var parts = Parts()
         let modules = modules(request, room: Int(clamping: lowEnd - place.next))
         let area = StartInfo(commandLine: request.commandLine ?? [], moduleCount: modules.count, memoryMapCount: map.count)
@@ -146,9 +149,9 @@ public enum DomainBuilder {
     }
 
     /// Slices of the image, and zeros where a segment is longer in memory than in the file.
-    private static func kernelChunks(_ kernel: KernelImage) -> [BootImage.Chunk] {
+    private static func kernelChunks(_ kernel: PlacedKernel) -> [BootImage.Chunk] {
         kernel.segments.flatMap { segment in
-            let copied = BootImage.Chunk(segment.physicalAddress, .bytes(kernel.bytes[segment.file]))
+            let copied = BootImage.Chunk(segment.physicalAddress, .bytes(kernel.image.bytes[segment.file]))
             let rest = segment.memorySize - copied.byteCount
             let zeros = BootImage.Chunk(segment.physicalAddress + copied.byteCount, .zeros(rest))
             return [copied, zeros].filter { $0.byteCount > 0 }

@@ -8,7 +8,7 @@ struct Placement {
     let memoryKiB: UInt64
 
     /// - Throws: when the kernel does not lie in RAM below the hole.
-    init(kernel: KernelImage, lowEnd: UInt64, memoryKiB: UInt64) throws(BuildError) {
+    init(kernel: PlacedKernel, lowEnd: UInt64, memoryKiB: UInt64) throws(BuildError) {
         self.lowEnd = lowEnd
         self.memoryKiB = memoryKiB
         next = 0

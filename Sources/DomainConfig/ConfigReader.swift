@@ -23,6 +23,11 @@ struct ConfigReader {
         diagnostics.append(ConfigDiagnostic(severity, at: place, cause, remedy: remedy, exitCode: exitCode))
     }
 
+    /// This guest cannot be started.
+    mutating func refuse(_ name: String, _ cause: String, remedy: String, exitCode: Int32) {
+        diagnostics.append(ConfigDiagnostic(.refusal, at: place(name), cause, remedy: remedy, exitCode: exitCode))
+    }
+
     mutating func string(_ name: String) -> String? {
         guard let setting = settings[name] else { return nil }
         if let text = setting.value.text { return text }

@@ -2,10 +2,12 @@
 struct DescriptionReader {
     var reader: ConfigReader
     let source: String
+    let hostCPUs: Int
 
-    init(_ settings: ConfigSettings, source: String) {
+    init(_ settings: ConfigSettings, source: String, hostCPUs: Int) {
         reader = ConfigReader(settings)
         self.source = source
+        self.hostCPUs = hostCPUs
     }
 
     var diagnostics: [ConfigDiagnostic] { reader.diagnostics }
@@ -21,9 +23,12 @@ struct DescriptionReader {
         readActions(&description)
         readPlatform(&description)
         readDevices(&description)
-        description.dryRunOnly = readDryRunOnly()
         description.type = readType(kernel: description.kernel, probeKernel)
+        readInert(&description)
         requireKernel(description)
+        if description.type == .pv, description.timerMode != nil {
+            reader.report(.error, "timer_mode", "`timer_mode' is not for PV guests", remedy: "remove the key, or write type=\"pvh\"")
+        }
         return description
     }
 
@@ -135,50 +140,20 @@ struct DescriptionReader {
         description.maxGrantFrames = readUInt32("max_grant_frames", 1 << 20)
         description.maxGrantVersion = readUInt32("max_grant_version", 2)
         description.maxEventChannels = readUInt32("max_event_channels", 131071)
-        description.timerMode = reader.choice(
-            "timer_mode", ["delay_for_missed_ticks", "no_delay_for_missed_ticks", "no_missed_ticks_pending", "one_missed_tick_pending"]
-        ).flatMap(DomainDescription.TimerMode.init)
-        description.tscMode = reader.choice("tsc_mode", ["default", "always_emulate", "native", "native_paravirt"])
+        description.timerMode = reader.choice("timer_mode", DomainDescription.TimerMode.allCases.map(\.libxlName))
+            .flatMap(DomainDescription.TimerMode.init)
+        description.tscMode = reader.choice("tsc_mode", DomainDescription.TSCMode.allCases.map(\.libxlName))
             .flatMap(DomainDescription.TSCMode.init)
         if description.tscMode == .nativeParavirt {
-            reader.report(.refusal, "tsc_mode", "tsc_mode=\"native_paravirt\" has been removed from Xen", remedy: "remove the key")
+            reader.refuse(
+                "tsc_mode", "tsc_mode=\"native_paravirt\" has been removed from Xen", remedy: "remove the key",
+                exitCode: ConfigDiagnostic.creationFailed)
         }
     }
 
-    private mutating func readUInt32(_ key: String, _ maximum: Int64) -> UInt32? {
+    mutating func readUInt32(_ key: String, _ maximum: Int64) -> UInt32? {
         reader.integer(key, 0...maximum, example: "a number from 0 to \(maximum)").map { UInt32(clamping: $0) }
     }
-
-    private mutating func readDryRunOnly() -> DomainDescription.DryRunOnly {
-        var values = DomainDescription.DryRunOnly()
-        reader.misshapen = .warning
-        defer { reader.misshapen = .error }
-        values.hap = reader.boolean("hap")
-        values.oos = reader.boolean("oos")
-        values.pool = reader.string("pool")
-        values.driverDomain = reader.boolean("driver_domain")
-        values.passthrough = reader.choice("passthrough", Self.passthroughWords).map { Self.passthroughWords[$0] }
-        values.videoRAMMiB = reader.integer("videoram", 0...1 << 20, example: "videoram=8, in MiB").map(UInt64.init)
-        values.shadowMemoryMiB = reader.integer("shadow_memory", 0...1 << 34, example: "shadow_memory=8, in MiB").map(UInt64.init)
-        values.noMigrate = reader.boolean("nomigrate")
-        values.maxMaptrackFrames = readUInt32("max_maptrack_frames", Int64(UInt32.max))
-        values.deviceModelVersion = reader.string("device_model_version")
-        values.weight = reader.integer("cpu_weight", 0...65535, example: "cpu_weight=256")
-        values.cap = reader.integer("cap", 0...Int64(Int32.max), example: "cap=0")
-        values.bootloader = reader.string("bootloader")
-        values.nestedHVM = reader.boolean("nestedhvm")
-        values.pvshim = reader.boolean("pvshim")
-        values.pvshimPath = reader.string("pvshim_path")
-        values.pvshimCommandLine = reader.string("pvshim_cmdline")
-        values.pvshimExtra = reader.string("pvshim_extra")
-        values.altp2m = reader.choice("altp2m", Self.altp2mWords).map { Self.altp2mWords[$0] }
-        values.vmtraceKiB = reader.integer("vmtrace_buf_kb", 0...1 << 30, example: "vmtrace_buf_kb=64")
-        values.vpmu = reader.boolean("vpmu")
-        return values
-    }
-
-    private static let passthroughWords = ["default", "disabled", "enabled", "sync_pt", "share_pt"]
-    private static let altp2mWords = ["disabled", "mixed", "external", "limited"]
 
     private mutating func readType(kernel: String?, _ probeKernel: (String) -> KernelProbe) -> DomainType {
         let version = reader.string("device_model_version")

@@ -1,103 +1,73 @@
 extension DomainDescription {
-    /// The configuration as `create -n` and `list -l` print it: libxl's member names in libxl's order.
-    ///
-    /// Members at their default are left out, as libxl does. Not written yet: devices, CPU affinities, CPUID.
+    /// The configuration as `create -n` prints it: libxl's member names in libxl's order. What the configuration does not say is left
+    /// out, as libxl does.
     ///
     /// - Parameter uuid: shown when the configuration names none.
-    public func json(uuid: String) -> JSONText {
-        var members: [(String, JSONText)] = [("c_info", creationJSON(uuid)), ("b_info", buildJSON())]
+    public func json(uuid fallback: String) -> JSONText {
+        var members: [(String, JSONText)] = [
+            ("c_info", .object(MemberOrder.sort(creationMembers(fallback), MemberOrder.creation))),
+            ("b_info", .object(MemberOrder.sort(buildMembers, MemberOrder.build))),
+        ]
         if !disks.isEmpty { members.append(("disks", .array(disks.map(\.device.json)))) }
         if !networks.isEmpty { members.append(("nics", .array(networks.map(\.device.json)))) }
-        let actions = [
-            ("on_poweroff", onPoweroff), ("on_reboot", onReboot), ("on_watchdog", onWatchdog), ("on_crash", onCrash),
-            ("on_soft_reset", onSoftReset),
-        ]
-        for (key, action) in actions where action != .destroy { members.append((key, .string(action.libxlName))) }
+        for name in MemberOrder.devices {
+            if let devices = inert.devices[name], !devices.isEmpty { members.append((name, .array(devices))) }
+        }
+        for (name, path) in Self.actionMembers where self[keyPath: path] != .destroy {
+            members.append((name, .string(self[keyPath: path].libxlName)))
+        }
         return .object(members)
     }
 
-    private func creationJSON(_ fallbackUUID: String) -> JSONText {
-        var members = JSONMembers()
-        members.add("type", .string(type.rawValue))
-        members.add("hap", dryRunOnly.hap)
-        members.add("oos", dryRunOnly.oos)
-        members.add("name", name)
-        members.add("uuid", uuid ?? fallbackUUID)
-        members.add("pool_name", dryRunOnly.pool)
-        members.add("run_hotplug_scripts", true)
-        members.add("driver_domain", dryRunOnly.driverDomain)
-        if dryRunOnly.passthrough != "default" { members.add("passthrough", dryRunOnly.passthrough) }
-        return .object(members.all)
+    static var actionMembers: [(String, WritableKeyPath<DomainDescription, Action>)] {
+        [
+            ("on_poweroff", \.onPoweroff), ("on_reboot", \.onReboot), ("on_watchdog", \.onWatchdog), ("on_crash", \.onCrash),
+            ("on_soft_reset", \.onSoftReset),
+        ]
     }
 
-    private func buildJSON() -> JSONText {
-        var members = JSONMembers()
-        addVCPUs(&members)
-        if let tscMode, tscMode != .default { members.add("tsc_mode", tscMode.libxlName) }
-        addMemory(&members)
-        members.add("rtc_timeoffset", rtcTimeOffsetSeconds)
-        members.add("localtime", localtime)
-        members.add("disable_migrate", dryRunOnly.noMigrate)
-        members.add("max_grant_frames", maxGrantFrames.map(Int64.init))
-        members.add("max_maptrack_frames", dryRunOnly.maxMaptrackFrames.map(Int64.init))
-        members.add("max_grant_version", maxGrantVersion.map(Int64.init))
-        if let version = dryRunOnly.deviceModelVersion, version != "none" {
-            members.add("device_model_version", version == "qemu-xen" ? "qemu_xen" : "qemu_xen_traditional")
-        }
-        var scheduling = JSONMembers()
-        scheduling.add("weight", dryRunOnly.weight)
-        scheduling.add("cap", dryRunOnly.cap)
-        members.add("sched_params", .object(scheduling.all))
-        members.add("claim_mode", true)
-        members.add("event_channels", maxEventChannels.map(Int64.init))
-        members.add("kernel", kernel)
-        members.add("cmdline", commandLine)
-        members.add("ramdisk", ramdisk)
-        members.add("acpi", acpi)
-        members.add("bootloader", dryRunOnly.bootloader)
-        if let timerMode { addTimerMode(timerMode, &members) }
-        members.add("nested_hvm", dryRunOnly.nestedHVM)
-        members.add("type.\(type.rawValue)", typeJSON())
-        members.add("arch_arm", .object([]))
-        var x86 = JSONMembers()
-        x86.add("msr_relaxed", msrRelaxed)
-        members.add("arch_x86", .object(x86.all))
-        if dryRunOnly.altp2m != "disabled" { members.add("altp2m", dryRunOnly.altp2m) }
-        members.add("vmtrace_buf_kb", dryRunOnly.vmtraceKiB)
-        members.add("vpmu", dryRunOnly.vpmu)
-        return .object(members.all)
+    private func creationMembers(_ fallbackUUID: String) -> [String: JSONText] {
+        var members = inert.creation
+        members["type"] = .string(type.rawValue)
+        members["name"] = .string(name)
+        members["uuid"] = .string(uuid ?? fallbackUUID)
+        members["run_hotplug_scripts"] = members["run_hotplug_scripts"] ?? .boolean(true)
+        return members
     }
 
-    private func addVCPUs(_ members: inout JSONMembers) {
+    private var buildMembers: [String: JSONText] {
+        var members = inert.build
         let online = vcpus ?? 0
-        let maximum = max(online, maxVCPUs ?? 0)
-        if maximum > 0 { members.add("max_vcpus", Int64(maximum)) }
-        if online > 0 { members.add("avail_vcpus", .array((0..<online).map { .number(Int64($0)) })) }
+        if max(online, maxVCPUs ?? 0) > 0 { members["max_vcpus"] = .number(Int64(max(online, maxVCPUs ?? 0))) }
+        if online > 0 { members["avail_vcpus"] = .array((0..<online).map { .number(Int64($0)) }) }
+        members["tsc_mode"] = tscMode.flatMap { $0 == .default ? nil : .string($0.libxlName) }
+        members["max_memkb"] = (maxMemoryMiB ?? memoryMiB).map { .number(Int64(clamping: $0 * 1024)) }
+        members["target_memkb"] = memoryMiB.map { .number(Int64(clamping: $0 * 1024)) }
+        members["rtc_timeoffset"] = rtcTimeOffsetSeconds.map { .number(Int64(UInt32(truncatingIfNeeded: $0))) }
+        members["localtime"] = localtime.map { .boolean($0) }
+        members["max_grant_frames"] = maxGrantFrames.map { .number(Int64($0)) }
+        members["max_grant_version"] = maxGrantVersion.map { .number(Int64($0)) }
+        members["sched_params"] = .object(MemberOrder.sort(inert.scheduling, MemberOrder.scheduling))
+        members["claim_mode"] = members["claim_mode"] ?? .boolean(true)
+        members["event_channels"] = maxEventChannels.map { .number(Int64($0)) }
+        members["kernel"] = kernel.map { .string($0) }
+        members["cmdline"] = commandLine.map { .string($0) }
+        members["ramdisk"] = ramdisk.map { .string($0) }
+        members["acpi"] = acpi.map { .boolean($0) }
+        // xl 4.17 drops the key for PVH guests; here it is obeyed, so it has to survive a restart.
+        members["apic"] = apic == false ? .boolean(false) : nil
+        members["timer_mode"] = timerMode.map { .string($0.libxlName) }
+        members["type.\(type.rawValue)"] = typeMembers
+        members["arch_arm"] = members["arch_arm"] ?? .object([])
+        members["arch_x86"] = .object(msrRelaxed.map { [("msr_relaxed", .boolean($0))] } ?? [])
+        return members
     }
 
-    private func addMemory(_ members: inout JSONMembers) {
-        members.add("max_memkb", (maxMemoryMiB ?? memoryMiB).map { Int64(clamping: $0 * 1024) })
-        members.add("target_memkb", memoryMiB.map { Int64(clamping: $0 * 1024) })
-        members.add("video_memkb", dryRunOnly.videoRAMMiB.map { Int64(clamping: $0 * 1024) })
-        members.add("shadow_memkb", dryRunOnly.shadowMemoryMiB.map { Int64(clamping: $0 * 1024) })
-    }
-
-    private func addTimerMode(_ mode: TimerMode, _ members: inout JSONMembers) {
-        let names = ["delay_for_missed_ticks", "no_delay_for_missed_ticks", "no_missed_ticks_pending", "one_missed_tick_pending"]
-        members.add("timer_mode", names[mode.rawValue])
-    }
-
-    private func typeJSON() -> JSONText {
+    private var typeMembers: JSONText {
         switch type {
-        case .pv: return .object([])
-        case .hvm: return .object(["vga", "vnc", "sdl", "spice", "rdm"].map { ($0, .object([])) })
-        case .pvh:
-            var members = JSONMembers()
-            members.add("pvshim", dryRunOnly.pvshim)
-            members.add("pvshim_path", dryRunOnly.pvshimPath)
-            members.add("pvshim_cmdline", dryRunOnly.pvshimCommandLine)
-            members.add("pvshim_extra", dryRunOnly.pvshimExtra)
-            return .object(members.all)
+        case .pv: .object(MemberOrder.sort(inert.typeSpecific, []))
+        case .pvh: .object(MemberOrder.sort(inert.typeSpecific, MemberOrder.shim))
+        case .hvm: .object(["vga", "vnc", "sdl", "spice", "rdm"].map { ($0, inert.typeSpecific[$0] ?? .object([])) })
         }
     }
 }
@@ -106,19 +76,32 @@ extension DomainDescription.Action {
     /// The name in libxl's JSON.
     var libxlName: String {
         switch self {
-        case .destroy: "destroy"
-        case .restart: "restart"
         case .renameRestart: "restart_rename"
-        case .preserve: "preserve"
-        case .coredumpDestroy: "coredump_destroy"
-        case .coredumpRestart: "coredump_restart"
-        case .softReset: "soft_reset"
+        default: String(rawValue.map { $0 == "-" ? "_" : $0 })
+        }
+    }
+
+    init?(libxlName: String) {
+        guard let action = Self.allCases.first(where: { $0.libxlName == libxlName }) else { return nil }
+        self = action
+    }
+}
+
+extension DomainDescription.TimerMode {
+    /// The name in xl.cfg and in libxl's JSON.
+    public var libxlName: String {
+        switch self {
+        case .delayForMissedTicks: "delay_for_missed_ticks"
+        case .noDelayForMissedTicks: "no_delay_for_missed_ticks"
+        case .noMissedTicksPending: "no_missed_ticks_pending"
+        case .oneMissedTickPending: "one_missed_tick_pending"
         }
     }
 }
 
 extension DomainDescription.TSCMode {
-    var libxlName: String {
+    /// The name in xl.cfg and in libxl's JSON.
+    public var libxlName: String {
         switch self {
         case .default: "default"
         case .alwaysEmulate: "always_emulate"

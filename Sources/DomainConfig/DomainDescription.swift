@@ -37,8 +37,8 @@ public struct DomainDescription: Equatable, Sendable {
     public var places: [String: ConfigPlace] = [:]
     public var disks: [Placed<DiskSpecification>] = []
     public var networks: [Placed<NetworkSpecification>] = []
-    /// What only the dry run shows.
-    public var dryRunOnly = DryRunOnly()
+    /// What is only shown.
+    public var inert = InertSettings()
 
     /// What happens when the guest ends; the raw values are xl.cfg's words.
     public enum Action: String, CaseIterable, Sendable {
@@ -50,38 +50,13 @@ public struct DomainDescription: Equatable, Sendable {
     }
 
     /// Missed timer ticks; raw values are Xen's numbers (`HVMPTM_*`).
-    public enum TimerMode: Int, Sendable {
+    public enum TimerMode: Int, CaseIterable, Sendable {
         case delayForMissedTicks, noDelayForMissedTicks, noMissedTicksPending, oneMissedTickPending
     }
 
     /// Raw values are Xen's numbers (`TSC_MODE_*`). The last one has been removed from Xen.
-    public enum TSCMode: Int, Sendable {
+    public enum TSCMode: Int, CaseIterable, Sendable {
         case `default`, alwaysEmulate, native, nativeParavirt
-    }
-
-    /// Settings without effect here that `create -n` prints as xl does.
-    public struct DryRunOnly: Equatable, Sendable {
-        public var hap: Bool?
-        public var oos: Bool?
-        public var pool: String?
-        public var driverDomain: Bool?
-        public var passthrough: String?
-        public var videoRAMMiB: UInt64?
-        public var shadowMemoryMiB: UInt64?
-        public var noMigrate: Bool?
-        public var maxMaptrackFrames: UInt32?
-        public var deviceModelVersion: String?
-        public var weight: Int64?
-        public var cap: Int64?
-        public var bootloader: String?
-        public var nestedHVM: Bool?
-        public var pvshim: Bool?
-        public var pvshimPath: String?
-        public var pvshimCommandLine: String?
-        public var pvshimExtra: String?
-        public var altp2m: String?
-        public var vmtraceKiB: Int64?
-        public var vpmu: Bool?
     }
 }
 
@@ -110,6 +85,14 @@ extension DomainDescription {
     /// vCPUs online at the start. Without `vcpus` that is one, whatever `maxvcpus` says; 0 counts as absent.
     public var effectiveVCPUs: Int { max(1, vcpus ?? 1) }
     public var effectiveMaxVCPUs: Int { max(effectiveVCPUs, maxVCPUs ?? 1) }
+
+    /// Memory Xen sets aside to track the guest's page tables, in KiB: `shadow_memory`, else 1 MiB for each vCPU and 4 KiB for each MiB
+    /// of RAM, 8 KiB without nested paging.
+    public var effectiveShadowMemoryKiB: UInt64 {
+        if case .number(let given)? = inert.build["shadow_memkb"] { return UInt64(clamping: given) }
+        let perMiB: UInt64 = inert.creation["hap"] == .boolean(false) ? 2 : 1
+        return 4 * (256 * UInt64(effectiveMaxVCPUs) + perMiB * (effectiveMaxMemoryKiB / 1024))
+    }
 }
 
 /// What is known of a kernel when no `type=` says which kind of guest it is for.

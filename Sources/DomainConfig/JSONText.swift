@@ -9,6 +9,12 @@ public indirect enum JSONText: Equatable, Sendable {
 
     public static func == (a: JSONText, b: JSONText) -> Bool { a.text() == b.text() }
 
+    /// A member of an object; nil for other values and for members that are not there.
+    public subscript(name: String) -> JSONText? {
+        guard case .object(let members) = self else { return nil }
+        return members.first { $0.0 == name }?.1
+    }
+
     /// libxl's way to write a boolean.
     static func boolean(_ value: Bool) -> JSONText { .string(value ? "True" : "False") }
 

@@ -13,6 +13,8 @@ public protocol CodeWriteObserver: AnyObject, Sendable {
     func codeWritten(in frame: FrameIndex)
     /// Some engine has decoded bytes of the frame for the first time: writes to it must be noted from now on.
     func codeDecoded(in frame: FrameIndex)
+    /// Another engine waits at the ``Rendezvous``: come to an instruction boundary soon.
+    func rendezvousWanted()
 }
 
 /// The guest-physical memory of one domain: a pool of host pages and the p2m that maps guest frames to them.
@@ -42,6 +44,9 @@ public final class GuestMemory: @unchecked Sendable {
     let p2m: UnsafeMutablePointer<Atomic<UInt32>>
     /// One word per pool page: bit n set when an engine decoded bytes in [64 n, 64 n + 64).
     let codeChunks: UnsafeMutablePointer<Atomic<UInt64>>
+
+    /// Where engines meet when one of them has to be alone.
+    public let rendezvous = Rendezvous()
 
     struct Allocator {
         var next: UInt32 = 0
@@ -142,7 +147,14 @@ public final class GuestMemory: @unchecked Sendable {
     /// The highest guest frame ever mapped.
     public var highestFrame: GuestFrameNumber { GuestFrameNumber(allocator.withLock { $0.highestFrame }) }
 
-    // MARK: - decoded code
+    // MARK: - engines
+
+    /// Runs `body` while no other engine executes guest code. For an engine's own thread, inside of an instruction that has
+    /// changed nothing yet: other engines may run before `body` does, so it translates and checks for itself.
+    public func alone<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
+        let observers = allocator.withLock { $0.observers }
+        try rendezvous.alone(asking: { for observer in observers { observer.rendezvousWanted() } }, body)
+    }
 
     /// Adds an engine's interest in decoded bytes; before the first vCPU runs.
     public func addObserver(_ observer: any CodeWriteObserver) {

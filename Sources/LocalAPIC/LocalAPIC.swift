@@ -32,8 +32,12 @@ public struct LocalAPIC: Sendable {
     var levelTriggered = VectorSet()
     var timer = LocalAPICTimer()
 
-    public init(identifier: UInt32, isBootProcessor: Bool) {
+    /// What a periodic timer does about ticks the vCPU could not take.
+    public let missedTicks: MissedTicks
+
+    public init(identifier: UInt32, isBootProcessor: Bool, missedTicks: MissedTicks = .delivered) {
         self.identifier = identifier
+        self.missedTicks = missedTicks
         base = APICBase.defaultAddress | APICBase.enable | (isBootProcessor ? APICBase.bootProcessor : 0)
     }
 
@@ -69,7 +73,7 @@ public struct LocalAPIC: Sendable {
     /// INIT: the state after reset, with the base register kept.
     public mutating func resetRegisters() {
         let kept = base
-        self = LocalAPIC(identifier: identifier, isBootProcessor: kept & APICBase.bootProcessor != 0)
+        self = LocalAPIC(identifier: identifier, isBootProcessor: kept & APICBase.bootProcessor != 0, missedTicks: missedTicks)
         base = kept
         if isX2APIC { logicalDestination = ((identifier &>> 4) &<< 16) | (1 &<< (identifier & 15)) }
     }
@@ -93,8 +97,14 @@ public struct LocalAPIC: Sendable {
         guard let vector = deliverable else { return nil }
         requests.remove(vector)
         inService.insert(vector)
+        if timer.missed > 0, vector == timerVector {
+            timer.missed &-= 1
+            requests.insert(vector)
+        }
         return vector
     }
+
+    private var timerVector: UInt8 { UInt8(truncatingIfNeeded: lvt[0]) }
 
     /// An interrupt arrives. Vectors below 16 are recorded as an error; a disabled APIC takes nothing.
     public mutating func raise(_ vector: UInt8, isLevelTriggered: Bool = false) {
@@ -145,9 +155,20 @@ public struct LocalAPIC: Sendable {
     public var timerDeadline: UInt64? { lvt[0] & Self.lvtMasked == 0 ? timer.expiry : nil }
 
     /// Raises the timer's vector if it has expired at `now`.
-    public mutating func fireTimer(now: UInt64) {
-        guard timer.expire(now: now, isPeriodic: isTimerPeriodic), lvt[0] & Self.lvtMasked == 0 else { return }
-        raise(UInt8(truncatingIfNeeded: lvt[0]))
+    ///
+    /// - Parameter isHeld: the vCPU cannot take interrupts, because its domain is paused.
+    public mutating func fireTimer(now: UInt64, isHeld: Bool = false) {
+        let isPeriodic = isTimerPeriodic
+        let count = timer.expire(now: now, isPeriodic: isPeriodic)
+        guard count > 0, lvt[0] & Self.lvtMasked == 0 else { return }
+        guard isPeriodic else { return raise(timerVector) }
+        switch missedTicks {
+        case .delivered:
+            timer.missed &+= requests.contains(timerVector) ? count : count &- 1
+            raise(timerVector)
+        case .dropped: if !isHeld { raise(timerVector) }
+        case .merged: raise(timerVector)
+        }
     }
 
     var isTimerPeriodic: Bool { lvt[0] &>> 17 & 3 == 1 }

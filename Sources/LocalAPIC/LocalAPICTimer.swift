@@ -1,3 +1,13 @@
+/// What becomes of ticks of a periodic timer that came while the vCPU could not take them (Xen `public/hvm/params.h`, `HVMPTM_*`).
+public enum MissedTicks: Sendable {
+    /// Each is delivered, one after the other.
+    case delivered
+    /// None is; the next one comes when it is due.
+    case dropped
+    /// All together are delivered as one.
+    case merged
+}
+
 /// The counter of a local APIC's timer.
 struct LocalAPICTimer: Sendable {
     var initialCount: UInt32 = 0
@@ -7,6 +17,8 @@ struct LocalAPICTimer: Sendable {
     /// When it reaches zero next; nil when it does not run.
     var expiry: UInt64?
     var tscDeadline: UInt64 = 0
+    /// Expiries that are still to be delivered.
+    var missed: UInt64 = 0
 
     /// Bus cycles per count: 1, 2, 4 ... 128 (SDM vol. 3A, figure 11-10).
     var divisor: UInt64 {
@@ -21,6 +33,7 @@ struct LocalAPICTimer: Sendable {
 
     mutating func load(_ count: UInt32, now: UInt64) {
         initialCount = count
+        missed = 0
         start = now
         expiry = count == 0 ? nil : now &+ period
     }
@@ -41,16 +54,19 @@ struct LocalAPICTimer: Sendable {
         expiry = now &+ UInt64(left) &* tick
     }
 
-    /// Moves on when `now` has reached the expiry; true when it had.
-    mutating func expire(now: UInt64, isPeriodic: Bool) -> Bool {
-        guard let due = expiry, due <= now else { return false }
+    /// Moves on when `now` has reached the expiry.
+    ///
+    /// - Returns: how often it expired.
+    mutating func expire(now: UInt64, isPeriodic: Bool) -> UInt64 {
+        guard let due = expiry, due <= now else { return 0 }
         guard isPeriodic, period != 0 else {
             expiry = nil
             tscDeadline = 0
-            return true
+            return 1
         }
         let step = period >= LocalAPIC.shortestPeriod ? period : (LocalAPIC.shortestPeriod / period &+ 1) &* period
-        expiry = due &+ ((now &- due) / step &+ 1) &* step
-        return true
+        let count = (now &- due) / step &+ 1
+        expiry = due &+ count &* step
+        return count
     }
 }

@@ -19,10 +19,11 @@ final class Life {
     let memory: GuestMemory
     let domain: Domain
     let host: GuestHost
-    let store: XenStoreServer
-    let devices: Devices
+    private(set) var store: XenStoreServer
+    private(set) var devices: Devices
     private let description: GuestDescription
-    let threads: [VCPUThread]
+    private(set) var threads: [VCPUThread]
+    private let frames: RingFrames
     private let log: GuestLog
     private let console: ConsoleLine
 
@@ -38,6 +39,12 @@ final class Life {
         var console: ConsoleLine
         var firstRun: FirstRun
         var makeEngine: EngineFactory
+    }
+
+    /// Guest frames of the rings that are there from the start.
+    private struct RingFrames {
+        var store: UInt64
+        var console: UInt64
     }
 
     /// Builds the guest, paused, with all its threads asleep.
@@ -63,7 +70,8 @@ final class Life {
         domain = try Self.makeDomain(configuration, memory, host)
         domain.pause()
         threads = Self.makeThreads(domain, entry: image.entryState, around)
-        store = try Self.makeStore(around, domain, memory, image)
+        frames = RingFrames(store: image.xenstoreGFN, console: image.consoleGFN)
+        store = try Self.makeStore(around, domain, frames)
         do throws(OperatorError) {
             devices = try Devices(description, domain: domain, store: store, sockets: around.sockets, log: log)
         } catch {
@@ -72,7 +80,7 @@ final class Life {
             throw error
         }
         do throws(OperatorError) {
-            try connect(image, around.sockets)
+            try connect()
             try start()
         } catch {
             halt()
@@ -107,7 +115,7 @@ final class Life {
     }
 
     private static func makeStore(
-        _ around: Surroundings, _ domain: Domain, _ memory: GuestMemory, _ image: BootImage
+        _ around: Surroundings, _ domain: Domain, _ frames: RingFrames
     ) throws(OperatorError) -> XenStoreServer {
         let description = around.description
         var store = Store.forHost(server: "martlet-guest")
@@ -115,15 +123,15 @@ final class Life {
             try DomainTree(
                 domain: description.domainID, uuid: description.uuid, name: description.name, maximumMemory: description.maxMemoryKiB,
                 targetMemory: description.memoryKiB, maximumVCPUs: description.maxVCPUs, onlineVCPUs: description.vcpus,
-                storePort: domain.storePort, storeFrame: image.xenstoreGFN, consolePort: domain.consolePort,
-                consoleFrame: image.consoleGFN, consoleTerminal: around.directory.path(of: UnixSocket.consoleName),
+                storePort: domain.storePort, storeFrame: frames.store, consolePort: domain.consolePort,
+                consoleFrame: frames.console, consoleTerminal: around.directory.path(of: UnixSocket.consoleName),
                 startTime: startTime()
             ).create(in: &store)
         } catch {
             throw OperatorError("the guest's xenstore cannot be set up: \(error)", code: .creationFailed)
         }
         do {
-            let ring = try SharedPage(memory, GuestFrameNumber(image.xenstoreGFN))
+            let ring = try SharedPage(domain.memory, GuestFrameNumber(frames.store))
             return try XenStoreServer(
                 store: store, domain: description.domainID, ring: ring,
                 socketPath: around.sockets.path(of: GuestDirectory.storeSocketName),
@@ -143,13 +151,13 @@ final class Life {
     }
 
     /// Connects the backends to the guest's ports, which are silent from the start: the rings are looked at once.
-    private func connect(_ image: BootImage, _ sockets: SocketDirectory) throws(OperatorError) {
+    private func connect() throws(OperatorError) {
         let (store, console) = (store, console)
         bind(domain.storePort) { store.guestNotified() }
         bind(domain.consolePort) { console.guestNotified() }
         store.guestNotified()
         do {
-            try console.connect(try SharedPage(memory, GuestFrameNumber(image.consoleGFN)), to: domain)
+            try console.connect(try SharedPage(memory, GuestFrameNumber(frames.console)), to: domain)
         } catch {
             throw OperatorError(
                 "the guest's console cannot be opened: \(error)", remedy: "the directories of console log and sockets must be writable",
@@ -163,10 +171,17 @@ final class Life {
             try store.start()
             try devices.start()
             try host.timer.start(domain)
-            let (domain, log) = (domain, log)
-            for thread in threads { try thread.start { Self.dump($0, of: thread.vcpu.index, domain, log) } }
+            try startVCPUs()
         } catch {
             throw OperatorError("the guest's threads cannot be started: \(error)", remedy: "raise ulimit -u", code: .creationFailed)
+        }
+    }
+
+    private func startVCPUs() throws(HostError) {
+        let (domain, log) = (domain, log)
+        for thread in threads {
+            host.parkings[thread.vcpu.index].open()
+            try thread.start { Self.dump($0, of: thread.vcpu.index, domain, log) }
         }
     }
 
@@ -238,6 +253,42 @@ final class Life {
         domain.unbindHost(domain.storePort)
         domain.unbindHost(domain.consolePort)
         domain.detach()
+    }
+
+    /// Lets a domain that shut down go on with its memory and its vCPUs, as a kernel started by kexec expects it: a new xenstore and
+    /// new devices, rings and ports as at the start.
+    ///
+    /// - Throws: an error for the operator; ``halt()`` and ``close()`` are still to be called then.
+    func softReset(_ around: Surroundings) throws(OperatorError) {
+        for thread in threads { thread.join() }
+        devices.close()
+        console.disconnect()
+        store.stop()
+        do throws(DomainError) { try domain.softReset() } catch {
+            throw OperatorError("the guest's memory has no room for a soft reset: \(error)", code: .noMemory)
+        }
+        try clearRings()
+        store = try Self.makeStore(around, domain, frames)
+        devices = try Devices(description, domain: domain, store: store, sockets: around.sockets, log: log)
+        threads = threads.map { $0.successor }
+        try connect()
+        do throws(HostError) {
+            try store.start()
+            try devices.start()
+            try startVCPUs()
+        } catch {
+            throw OperatorError("the guest's threads cannot be started: \(error)", remedy: "raise ulimit -u", code: .creationFailed)
+        }
+    }
+
+    private func clearRings() throws(OperatorError) {
+        for frame in [frames.store, frames.console] {
+            do throws(GuestMemoryError) {
+                try memory.write(GuestPhysicalAddress(GuestFrameNumber(frame)), bytes: [UInt8](repeating: 0, count: GuestMemory.pageSize))
+            } catch {
+                throw OperatorError("the guest has given up the page of a ring (\(GuestFrameNumber(frame)))", code: .creationFailed)
+            }
+        }
     }
 
     /// Ends the xenstore, after ``halt()``.

@@ -13,7 +13,13 @@ extension Machine {
     }
 
     func attach(_ network: NetworkDescription) throws(OperatorError) -> Answer {
-        throw OperatorError("this version does not attach network interfaces", code: .invalid)
+        let devices = try runningLife().devices
+        return inBackground { (_) throws(OperatorError) in
+            try devices.attach(network)
+            return .ok
+        } completion: { [self] reply in
+            keep(reply) { $0.networks.append(network) }
+        }
     }
 
     func detach(kind: String, id: UInt32, forced: Bool) throws(OperatorError) -> Answer {

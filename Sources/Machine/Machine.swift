@@ -9,22 +9,22 @@ import XenDomain
 /// Everything happens on the thread that calls ``run(untilReadable:)``: it serves the control socket and hears of all else through one `poll`.
 /// The guest's own threads are those of its ``Life``.
 ///
-/// A restart builds a new domain in this process, from the files as they are then, under the same domain ID; console log,
-/// console clients and control clients stay. (Xen gives a new domain ID.)
+/// A restart builds a new domain in this process, from the files as they are then, under a new domain ID as on Xen; console log,
+/// console clients and control clients stay, and the directory moves.
 public final class Machine {
     /// A guest that stops sooner after its start is not started again before this time has passed.
     static let restartMilliseconds: UInt64 = 2000
-    /// A triple fault this soon after a start is a crash: the guest would do it again.
-    static let earlyFaultMilliseconds: UInt64 = 10_000
-
     /// What a restart builds; live changes go into it.
     var description: GuestDescription {
         didSet { surroundings.description = description }
     }
     let log: GuestLog
-    let directory: GuestDirectory
+    /// Moves with the domain ID.
+    public internal(set) var directory: GuestDirectory {
+        didSet { surroundings.directory = directory }
+    }
     let hypervisorRing = HypervisorRing()
-    private var surroundings: Life.Surroundings
+    private(set) var surroundings: Life.Surroundings
     private let control: ControlServer
     let wakeUp: WakeUp
     private let console: ConsoleLine
@@ -32,18 +32,19 @@ public final class Machine {
     private let created = monotonicNanoseconds()
     /// Nil only between two lives.
     var life: Life?
-    private var lifeBegan = monotonicNanoseconds()
+    private(set) var lifeBegan = monotonicNanoseconds()
+    var restartLimit = RestartLimit()
     private(set) var isPaused = true
     /// Why the present life is over although it is kept.
-    private(set) var keptReason: ControlProtocol.ShutdownReason?
+    var keptReason: ControlProtocol.ShutdownReason?
     /// Set by `mem-max`; nil while it is what the description says.
     var maxMemoryKiB: UInt64?
     /// The guest stands still because its core is being written.
     var isDumping = false
     /// What other threads are doing for clients.
     var jobs: [Job] = []
-    private var restartDue: UInt64?
-    private var end: GuestEnd?
+    var restartDue: UInt64?
+    var end: GuestEnd?
     /// Of earlier lives.
     private(set) var pastInstructions: UInt64 = 0
     private var pastVCPUTime: UInt64 = 0
@@ -61,7 +62,7 @@ public final class Machine {
         try HostMemory.check(description)
         do {
             wakeUp = try WakeUp()
-            let sockets = try SocketDirectory(directory.path, longestName: GuestDirectory.storeSocketName.utf8.count)
+            let sockets = try SocketDirectory(directory.path)
             control = try ControlServer(directory: directory.path)
             console = ConsoleLine(logPath: description.consoleLogPath, socketPath: sockets.path(of: UnixSocket.consoleName))
             surroundings = Life.Surroundings(
@@ -71,15 +72,13 @@ public final class Machine {
             throw Self.failure(opening: directory, error)
         }
         do {
-            life = try Life(surroundings)
+            let first = try Life(surroundings)
+            reportIgnoredKeys()
+            begin(first)
         } catch {
             console.close()
             throw error
         }
-        reportIgnoredKeys()
-        log.write(
-            "domain \(description.domainID) \"\(description.name)\" is built: \(description.memoryKiB / 1024) MiB, "
-                + "\(description.vcpus) vCPUs of \(description.maxVCPUs), engine \(engineName)")
     }
 
     private static func failure(opening directory: GuestDirectory, _ error: any Error) -> OperatorError {
@@ -95,6 +94,11 @@ public final class Machine {
     private func reportIgnoredKeys() {
         if !description.apic { log.write("apic=0 has no effect: a PVH guest has local APICs, as on Xen") }
         if !description.acpi { log.write("acpi=0 has no effect: a PVH guest has ACPI tables, as on Xen") }
+        if description.timerMode == .delayForMissedTicks {
+            log.write("timer_mode=\"delay_for_missed_ticks\": missed ticks are delivered later, but the guest's time is not held back")
+        }
+        if description.tscMode == .native { log.write("tsc_mode=\"native\" has no effect of its own: the TSC always counts at 1 GHz here") }
+        if description.softAffinity != nil { log.write("cpus_soft= has no effect: the host knows hard affinity only") }
         if description.nestedHVM { log.write("nestedhvm=1 has no effect: this version offers no nested virtualisation") }
     }
 
@@ -137,7 +141,7 @@ public final class Machine {
             log.write("\(seconds) seconds are over: the guest is destroyed")
             end = .timeout
         }
-        if let due = restartDue, now >= due, end == nil { restart() }
+        if let due = restartDue, now >= due, end == nil { restartNow() }
     }
 
     // MARK: - simple requests
@@ -145,6 +149,7 @@ public final class Machine {
     func destroy(_ cause: String) {
         guard end == nil else { return }
         log.write("the guest is destroyed by \(cause)")
+        log.write("Domain \(description.domainID) has been destroyed.")
         end = .destroyed
     }
 
@@ -162,42 +167,10 @@ public final class Machine {
         log.write("the guest is unpaused")
     }
 
-    // MARK: - the guest stops
-
-    private func noteShutdown() {
-        guard end == nil, keptReason == nil, let life, let code = life.domain.shutdownReason else { return }
-        life.halt()
-        let reason = judge(ControlProtocol.ShutdownReason(rawValue: code.rawValue), life)
-        log.write("domain \(description.domainID) has shut down, reason \(reason.rawValue) (\(reason.word))")
-        follow(EndPolicy(description).action(for: reason), reason)
-    }
-
-    /// A triple fault counts as a reboot, which is what it is on a PC; but one at the start would repeat itself for ever.
-    private func judge(_ reason: ControlProtocol.ShutdownReason, _ life: Life) -> ControlProtocol.ShutdownReason {
-        guard life.domain.hasTripleFaulted else { return reason }
-        log.write("the guest's processor stopped with a triple fault")
-        let age = monotonicNanoseconds() - lifeBegan
-        return reason == .reboot && age < Self.earlyFaultMilliseconds * 1_000_000 ? .crash : reason
-    }
-
-    private func follow(_ decision: EndPolicy.Decision, _ reason: ControlProtocol.ShutdownReason) {
-        if let remark = decision.remark { log.write(remark) }
-        switch decision.step {
-        case .destroy:
-            log.write("action: the guest is destroyed")
-            end = .shutdown(reason: reason)
-        case .preserve:
-            log.write("action: the guest is kept until it is destroyed")
-            keptReason = reason
-        case .restart:
-            log.write("action: the guest is started anew")
-            letGo()
-            restartDue = max(monotonicNanoseconds(), lifeBegan + Self.restartMilliseconds * 1_000_000)
-        }
-    }
+    // MARK: - the end of a life
 
     /// Adds up what the present life did, and ends it.
-    private func letGo() {
+    func letGo() {
         endJobs()
         guard let life else { return }
         pastInstructions += life.instructionCount
@@ -206,18 +179,15 @@ public final class Machine {
         self.life = nil
     }
 
-    private func restart() {
-        restartDue = nil
-        do {
-            let next = try Life(surroundings)
-            life = next
-            lifeBegan = monotonicNanoseconds()
-            log.write("domain \(description.domainID) is built again")
-            if !isPaused { next.unpause() }
-        } catch {
-            log.write("the guest cannot be started anew: \(error.cause)")
-            end = .failed(message: error.cause)
-        }
+    /// A life has been built.
+    func begin(_ next: Life) {
+        life = next
+        lifeBegan = monotonicNanoseconds()
+        log.write(
+            "domain \(description.domainID) \"\(description.name)\" is built: \(description.memoryKiB / 1024) MiB, "
+                + "\(description.vcpus) vCPUs of \(description.maxVCPUs), engine \(engineName)")
+        hypervisorRing.say("domain \(description.domainID) is built")
+        announceLife()
     }
 
     /// Ends a guest that nobody wants to run.

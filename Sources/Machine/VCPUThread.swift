@@ -51,6 +51,11 @@ final class VCPUThread: @unchecked Sendable {
         }
     }
 
+    /// A thread for the same vCPU and engine, to be started after this one has ended. Its time counts from 0.
+    var successor: VCPUThread {
+        VCPUThread(vcpu: vcpu, engine: engine, parking: parking, firstRun: firstRun, affinity: hardAffinity)
+    }
+
     /// Waits for the thread's end; the domain must have stopped.
     func join() {
         thread?.join()

@@ -59,7 +59,8 @@ struct GuestProcess: ~Copyable {
         }
     }
 
-    /// The process of the guest in a directory: it was started with that directory and holds its lock as descriptor 4.
+    /// The process of the guest in a directory: it holds its lock as descriptor 4, and was started with that directory or, before a restart
+    /// gave the guest another domain ID, with one beside it.
     static func find(directory: String) -> Int32? {
         var lock = stat()
         guard unsafe stat("\(directory)/\(GuestLock.fileName)", &lock) == 0 else { return nil }
@@ -69,9 +70,11 @@ struct GuestProcess: ~Copyable {
                 held.st_dev == lock.st_dev, held.st_ino == lock.st_ino
             else { return false }
             let words = (try? Files.read("/proc/\(processID)/cmdline"))?.split(separator: 0) ?? []
-            return words.last.map { String(decoding: $0, as: UTF8.self) } == directory
+            return words.last.map { parent(String(decoding: $0, as: UTF8.self)) } == parent(directory)
         }
     }
+
+    private static func parent(_ path: String) -> Substring { path[..<(path.lastIndex(of: "/") ?? path.startIndex)] }
 
     /// - Returns: true when a signal asks this program to end before there is anything to read.
     private static func waitForInput(_ descriptor: Int32, or signals: borrowing SignalPipe) -> Bool {

@@ -31,7 +31,7 @@ public struct GuestRegistry: Sendable {
     /// The living guests by domain ID. Stale directories are removed on the way.
     public func guests() throws(OperatorError) -> [Entry] {
         ChildProcesses.collect()
-        let (entries, stale) = try scan()
+        let (entries, stale) = try scanAtRest()
         if stale { removeStale() }
         return entries
     }
@@ -59,7 +59,7 @@ public struct GuestRegistry: Sendable {
         let registryLock = try lockRegistry()
         defer { extendLifetime(registryLock) }
         removeStaleLocked()
-        let description = describe(try attempt(nextDomainID))
+        let description = describe(try attempt { () throws(SystemError) in try RuntimeDirectory.nextDomainID(in: directory) })
         try checkUnique(description)
         return try attempt { () throws(SystemError) in try makeDirectory(for: description) }
     }
@@ -94,9 +94,19 @@ extension GuestRegistry {
         return (entries, stale)
     }
 
-    /// Only the canonical spelling of a number names a guest's directory.
-    private static func domainID(_ name: String) -> UInt16? {
-        UInt16(name).flatMap { String($0) == name ? $0 : nil }
+    private static func domainID(_ name: String) -> UInt16? { RuntimeDirectory.domainID(named: name) }
+
+    /// As ``scan()``, while no guest moves to another domain ID: one that is being started anew would be missed. Somebody who holds the
+    /// directory for longer than half a second does not keep others from looking.
+    private func scanAtRest() throws(OperatorError) -> (entries: [Entry], stale: Bool) {
+        for _ in 0..<50 {
+            if let lock = try? GuestLock.take(directory: directory, waiting: false) {
+                defer { extendLifetime(lock) }
+                return try scan()
+            }
+            usleep(10_000)
+        }
+        return try scan()
     }
 
     /// Removes what no process holds, unless somebody else is just creating or cleaning.
@@ -174,22 +184,4 @@ extension GuestRegistry {
             throw Self.unusable("the runtime directory cannot be used: \(error.sentence)")
         }
     }
-
-    /// Domain IDs go up and start over at 1 behind the last one, as Xen's do.
-    private func nextDomainID() throws(SystemError) -> UInt16 {
-        let counter = "\(directory)/last-domid"
-        let text = (try? Files.read(counter)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-        var candidate = UInt16(text.prefix { $0 != "\n" }) ?? 0
-        let used = Set(try Files.names(in: directory))
-        for _ in 0..<Self.highestDomainID {
-            candidate = candidate >= Self.highestDomainID ? 1 : candidate + 1
-            if used.contains("\(candidate)") { continue }
-            try Files.write(counter, Array("\(candidate)\n".utf8))
-            return candidate
-        }
-        throw SystemError("find a free domain ID in", directory, errno: ENOSPC)
-    }
-
-    /// `DOMID_FIRST_RESERVED` - 1 (Xen `public/xen.h`).
-    private static let highestDomainID: UInt16 = 0x7fef
 }

@@ -72,6 +72,30 @@ public enum EFER {
     public static let fastFXSR: UInt64 = 1 << 14
 }
 
+/// Bits of DR6 (SDM vol. 3B, 18.2.3).
+public enum DR6 {
+    /// B0 to B3: the condition of breakpoint register n was met.
+    public static let breakpoints: UInt64 = 0xf
+    /// BD: an instruction was about to touch a debug register under general detect.
+    public static let accessDetected: UInt64 = 1 << 13
+    /// BS: single step.
+    public static let singleStep: UInt64 = 1 << 14
+    /// BT: a task switch to a TSS with its T flag set.
+    public static let taskSwitch: UInt64 = 1 << 15
+    /// What reads as one without features this processor lacks.
+    public static let fixed: UInt64 = 0xffff_0ff0
+}
+
+/// Bits of DR7 (SDM vol. 3B, 18.2.4). Breakpoint n has its enables at bits 2 n (local) and 2 n + 1 (global), its kind at 16 + 4 n
+/// and its length at 18 + 4 n.
+public enum DR7 {
+    /// L0 to L3 and LE, which a task switch clears.
+    public static let localEnables: UInt64 = 0x155
+    /// GD: accesses to debug registers raise #DB.
+    public static let generalDetect: UInt64 = 1 << 13
+    public static let fixed: UInt64 = 1 << 10
+}
+
 /// Model-specific register numbers that several targets name.
 public enum MSR {
     public static let tsc: UInt32 = 0x10
@@ -160,6 +184,10 @@ public struct RegisterState: Equatable, Sendable {
     public var cr3: UInt64
     public var cr4: UInt64
     public var efer: UInt64
+    public var dr0: UInt64
+    public var dr1: UInt64
+    public var dr2: UInt64
+    public var dr3: UInt64
     public var dr6: UInt64
     public var dr7: UInt64
 
@@ -179,8 +207,9 @@ public struct RegisterState: Equatable, Sendable {
         cr3 = 0
         cr4 = 0
         efer = 0
-        dr6 = 0xffff_0ff0
-        dr7 = 0x400
+        (dr0, dr1, dr2, dr3) = (0, 0, 0, 0)
+        dr6 = DR6.fixed
+        dr7 = DR7.fixed
     }
 
     public subscript(_ register: GPR) -> UInt64 {

@@ -1,11 +1,13 @@
+internal import GuestMemory
 internal import Synchronization
 internal import X86
 internal import X86Decoder
 
-/// Held by accesses under LOCK that the host cannot do atomically: those across pages, and those not aligned.
-private let splitLock = Atomic<Bool>(false)
-
 /// Read-modify-write under LOCK, and XCHG.
+///
+/// Aligned operands, and others within 16 aligned bytes, are one compare-and-exchange of the host. The rest (split locks) is done
+/// while every other vCPU stands still: atomic to all they do, on any host, and without the bus lock a split access of the host's own
+/// would be, which hosts may punish or forbid.
 extension Core {
     /// Host address of bytes that may be written now, or nil where they cross a page or no RAM is there.
     ///
@@ -15,9 +17,10 @@ extension Core {
         if unsafe address ^ entry.pointee.writeTag <= UInt64(truncatingIfNeeded: 4096 &- byteCount) {
             return unsafe hostPointer(address, entry)
         }
-        if s.tlbMode == .uncached && byteCount <= 8 && address & UInt64(truncatingIfNeeded: byteCount &- 1) != 0 { throw .alignmentCheck }
+        if s.checksAlignment && byteCount <= 8 && address & UInt64(truncatingIfNeeded: byteCount &- 1) != 0 { throw .alignmentCheck }
         try probeWrite(address, byteCount: byteCount, segment)
         guard Int(truncatingIfNeeded: address & 0xfff) &+ byteCount <= 4096 else { return nil }
+        if s.dataBreakpoints != 0 { matchData(address, byteCount: byteCount, isWrite: true) }
         return unsafe try fill(address, dataKind.union(.write)).host
     }
 
@@ -35,14 +38,32 @@ extension Core {
                 value = original
             }
         }
-        takeSplitLock()
-        defer { splitLock.store(false, ordering: .releasing) }
-        let value = try load(address, segment, as: T.self)
-        try store(address, change(value), segment)
+        if let pointer = unsafe pointer, address & 15 &+ UInt64(truncatingIfNeeded: size) <= 16 {
+            return unsafe modifyWide(pointer, Int(truncatingIfNeeded: address & 15), change)
+        }
+        try shared.memory.alone { () throws(GuestFault) in
+            let value = try load(address, segment, as: T.self)
+            try store(address, change(value), segment)
+        }
     }
 
-    private func takeSplitLock() {
-        while splitLock.exchange(true, ordering: .acquiring) {}
+    /// A misaligned value within 16 aligned bytes: those are exchanged as a whole.
+    private func modifyWide<T: OperandWord>(_ pointer: UnsafeMutableRawPointer, _ offset: Int, _ change: (T) -> T) {
+        let carries = s.carries
+        let whole = unsafe (pointer - offset).assumingMemoryBound(to: Atomic<WordPair>.self)
+        var expected = unsafe whole.pointee.load(ordering: .sequentiallyConsistent)
+        while true {
+            s.carries = carries
+            var desired = expected
+            unsafe withUnsafeMutableBytes(of: &desired) { bytes in
+                let value = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: T.self)
+                unsafe bytes.storeBytes(of: change(value), toByteOffset: offset, as: T.self)
+            }
+            let (exchanged, original) = unsafe whole.pointee.compareExchange(
+                expected: expected, desired: desired, ordering: .sequentiallyConsistent)
+            if exchanged { return }
+            expected = original
+        }
     }
 
     @inline(__always)

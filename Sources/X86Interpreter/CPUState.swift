@@ -48,6 +48,18 @@ struct CPUState {
     var cancelsStep = false
     /// True while RFLAGS.TF makes every instruction a block of its own.
     var isStepping = false
+    /// True for one instruction after MOV SS and POP SS: debug exceptions wait for its end.
+    var debugShadow = false
+    /// True between a task switch's point of no return and whoever looks at what went wrong behind it.
+    var switchedTask = false
+    /// True while alignment checks are on.
+    var checksAlignment = false
+    /// Which of DR0 to DR3 match instructions, data and ports now: bit n for DRn. All zero: nothing has to be looked at.
+    var instructionBreakpoints: UInt8 = 0
+    var dataBreakpoints: UInt8 = 0
+    var portBreakpoints: UInt8 = 0
+    /// Bits of DR6 that a debug exception at the next instruction boundary will bring.
+    var pendingDebug: UInt64 = 0
     /// True while a store may overwrite decoded bytes without stopping first.
     var allowsCodeWrite = false
     /// Why the engine has to leave to its caller at the next boundary.
@@ -113,7 +125,7 @@ enum TLBMode: Int {
     case user = 1
     /// CPL 0-2 with RFLAGS.AC: user pages are open despite SMAP.
     case supervisorOpen = 2
-    /// Never filled: every access takes the slow path (alignment checks are on).
+    /// Never filled: every access takes the slow path (alignment checks or data breakpoints are on).
     case uncached = 3
 
     static let count = 4

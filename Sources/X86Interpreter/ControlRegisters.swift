@@ -118,6 +118,7 @@ extension Core {
             }
         }
         if changed & Core.pagingBits != 0 { flushTLB() }
+        if changed & CR4.debuggingExtensions != 0 { sortBreakpoints() }
     }
 
     /// PAE paging: reads the four entries that CR3 names.

@@ -26,6 +26,9 @@ extension Core {
     func deliver(_ fault: GuestFault) {
         if fault.vector == ExceptionVector.pageFault && fault.hasErrorCode { s.cr2 = fault.address }
         let isFault = fault.kind == .fault
+        // The instruction did not complete: what it touched before does not count.
+        if isFault { s.pendingDebug = 0 }
+        if fault.vector == ExceptionVector.debug { s.dr7 &= ~DR7.generalDetect }
         raise(
             Event(
                 vector: fault.vector, errorCode: fault.hasErrorCode ? fault.errorCode : nil,
@@ -49,16 +52,19 @@ extension Core {
 
     /// Delivers, and combines with what goes wrong on the way (SDM vol. 3A, table 6-5). Three rounds at most: benign,
     /// contributory or page fault, double fault.
-    private func raise(_ first: Event) {
+    func raise(_ first: Event) {
         var event = first
         let allowed = s.allowsCodeWrite
         // No block is running: what a frame overwrites can be dropped at once.
         s.allowsCodeWrite = true
         defer { s.allowsCodeWrite = allowed }
         while true {
+            s.switchedTask = false
             do throws(GuestFault) {
                 return try enter(event)
             } catch {
+                // Behind the point of no return of a task switch the fault is the new task's.
+                if s.switchedTask { event.returnRIP = s.rip }
                 guard error.kind == .fault, event.vector != ExceptionVector.doubleFault else { return shutDown() }
                 if error.vector == ExceptionVector.pageFault { s.cr2 = error.address }
                 event = combine(event, error)
@@ -92,9 +98,14 @@ extension Core {
 
     /// INT n, INT3, INTO. A fault on the way is the instruction's own.
     func softwareInterrupt(_ vector: UInt8, _ i: InstructionRef, checksIOPL: Bool) throws(GuestFault) {
-        if isVirtual8086 && checksIOPL && ioPrivilege < 3 { throw .generalProtection() }
+        if isVirtual8086 && checksIOPL {
+            if try redirectsInterrupt(vector) { return try enterRedirected(vector, nextRIP(i)) }
+            if ioPrivilege < 3 { throw .generalProtection() }
+        }
         s.cancelsStep = true
-        try enter(Event(vector: vector, returnRIP: nextRIP(i), isSoftware: true))
+        try completingInNewTask { () throws(GuestFault) in
+            try enter(Event(vector: vector, returnRIP: nextRIP(i), isSoftware: true))
+        }
     }
 
     var ioPrivilege: UInt8 { UInt8(truncatingIfNeeded: s.systemFlags &>> 12) & 3 }
@@ -102,7 +113,11 @@ extension Core {
     // MARK: - delivery
 
     /// Enters the handler. Registers have not changed when it throws; memory below the new stack pointer may have.
+    ///
+    /// What it writes matches no data breakpoint: a breakpoint on the stack of #DB would never come to an end.
     func enter(_ event: Event) throws(GuestFault) {
+        let pendingDebug = s.pendingDebug
+        defer { s.pendingDebug = pendingDebug | s.pendingDebug & DR6.taskSwitch }
         if isLongMode {
             try enterLong(event)
         } else if isProtected {
@@ -111,6 +126,7 @@ extension Core {
             try enterReal(event)
         }
         s.interruptShadow = false
+        s.debugShadow = false
     }
 
     private func enterReal(_ event: Event) throws(GuestFault) {
@@ -122,7 +138,7 @@ extension Core {
         try push(UInt64(segment(1).selector), &frame)
         try push(event.returnRIP, &frame)
         rsp = frame.pointer
-        clearFlags(RFLAGS.interrupt | RFLAGS.trap | RFLAGS.alignmentCheck)
+        clearFlags(RFLAGS.interrupt | RFLAGS.trap | RFLAGS.alignmentCheck | RFLAGS.resume)
         setSegment(1, paragraphSegment(1, UInt16(truncatingIfNeeded: target &>> 16)))
         s.rip = UInt64(target & 0xffff)
         updateCodeSize()

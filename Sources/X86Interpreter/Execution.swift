@@ -41,19 +41,45 @@ extension Core {
         return ((a &+ base) ^ (b &+ base)) & ~0xfff == 0 && base & 0xfff == 0
     }
 
-    /// Runs the instruction at `s.rip` alone, out of no cache, then raises the single-step trap if that is on.
+    /// Whether each instruction has to be run alone, to look at breakpoints or to trap behind it.
+    @inline(__always)
+    var runsAlone: Bool { s.isStepping || (s.instructionBreakpoints | s.dataBreakpoints | s.portBreakpoints) != 0 }
+
+    /// Runs instructions one by one until something waits for the caller, at least one.
+    func runAlone() throws(GuestFault) {
+        repeat { try step() } while runsAlone && shared.attention.load(ordering: .relaxed) == 0
+    }
+
+    /// Runs the instruction at `s.rip` alone, out of no cache. What the debug registers and RFLAGS.TF make of it waits in
+    /// ``CPUState/pendingDebug`` then.
+    ///
+    /// - Throws: as ``runBlocks()``; #DB as a fault when an instruction breakpoint is there.
     func step() throws(GuestFault) {
         let traps = s.isStepping
+        let resumes = s.systemFlags & RFLAGS.resume != 0
         s.nextRIP = s.rip
+        if s.instructionBreakpoints != 0 && !resumes && !s.debugShadow { try matchInstruction() }
         let block = unsafe try scratchBlock()
+        s.systemFlags &= ~RFLAGS.resume
         s.interruptShadow = false
+        s.debugShadow = false
         s.cancelsStep = false
-        _ = unsafe try execute(block)
-        if traps && !s.cancelsStep && s.exitReason == .none {
-            s.dr6 |= 1 &<< 14
-            s.nextRIP = s.rip
-            throw GuestFault(ExceptionVector.debug, kind: .trap)
+        // Repeats of string instructions stop after one iteration.
+        if traps { shared.attention.store(1, ordering: .relaxed) }
+        do throws(GuestFault) {
+            _ = unsafe try execute(block)
+        } catch {
+            if error.kind == .codeWrite && resumes { s.systemFlags |= RFLAGS.resume }
+            if error.kind == .leave && s.exitReason == .none { noteIteration(traps) }
+            throw error
         }
+        if traps && !s.cancelsStep && s.exitReason == .none { s.pendingDebug |= DR6.singleStep }
+    }
+
+    /// A string instruction was left between two iterations; its breakpoint has been passed.
+    private func noteIteration(_ traps: Bool) {
+        if traps { s.pendingDebug |= DR6.singleStep }
+        if s.instructionBreakpoints != 0 { s.systemFlags |= RFLAGS.resume }
     }
 
     /// How a block was left: which link leads on, if one may.

@@ -114,7 +114,7 @@ extension Core {
         guard isGate || isTask, descriptor.privilege >= max(s.cpl, UInt8(truncatingIfNeeded: selector & 3)) else {
             throw .generalProtection(code)
         }
-        if isTask { return try farTask(selector, isCall: isCall, i) }
+        if isTask { return try farTask(selector, descriptor, isCall: isCall, i) }
         try readUpperHalf(selector, &descriptor)
         guard descriptor.isPresent else { throw .segmentNotPresent(code) }
         if type == SystemType.callGate16 { descriptor.raw &= 0x0000_ffff_ffff_ffff }

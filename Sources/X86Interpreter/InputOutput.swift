@@ -28,6 +28,7 @@ extension Core {
         let size = portSize(i)
         try checkPort(port, size)
         let value = shared.environment.readPort(port, byteCount: size)
+        matchPort(port, byteCount: size)
         switch size {
         case 1: setRegister(0, UInt8(truncatingIfNeeded: value))
         case 2: setRegister(0, UInt16(truncatingIfNeeded: value))
@@ -41,6 +42,7 @@ extension Core {
         try checkPort(port, size)
         let mask: UInt32 = size == 4 ? ~0 : (1 &<< UInt32(truncatingIfNeeded: size &* 8)) &- 1
         shared.environment.writePort(port, byteCount: size, value: register(0, as: UInt32.self) & mask)
+        matchPort(port, byteCount: size)
     }
 
     // MARK: - strings
@@ -66,6 +68,7 @@ extension Core {
         try checkPort(port, size)
         while true {
             if i.opcode & 2 == 0 { try inputElement(i, port, size, mask) } else { try outputElement(i, port, size, mask) }
+            matchPort(port, byteCount: size)
             guard isRepeated else { return }
             let left = (rcx &- 1) & mask
             setAddressRegister(1, left, mask)

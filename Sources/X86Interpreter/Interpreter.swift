@@ -44,11 +44,14 @@ public final class Interpreter: VirtualCPU {
     // MARK: - running
 
     public func run() -> VirtualCPUExit {
+        let rendezvous = context.memory.rendezvous
+        rendezvous.enter()
+        defer { rendezvous.leave() }
         while true {
             if let exit = handleAttention() { return exit }
             do throws(GuestFault) {
                 // Behind STI and MOV SS exactly one instruction runs before interrupts are looked at again.
-                if core.s.isStepping || core.s.interruptShadow { try core.step() } else { try core.runBlocks() }
+                if core.runsAlone || core.s.interruptShadow { try core.runAlone() } else { try core.runBlocks() }
             } catch {
                 if let exit = handle(error) { return exit }
             }
@@ -58,6 +61,7 @@ public final class Interpreter: VirtualCPU {
     /// What waits at an instruction boundary: requests of other threads, leaving, interrupts.
     private func handleAttention() -> VirtualCPUExit? {
         context.attention.store(0, ordering: .sequentiallyConsistent)
+        context.memory.rendezvous.pauseIfWanted()
         handleRequests()
         switch core.s.exitReason {
         case .none: break
@@ -72,6 +76,10 @@ public final class Interpreter: VirtualCPU {
             return .crashed(context.crash ?? "no memory to fetch from")
         }
         if context.environment.shouldLeave() { return .left }
+        if core.s.pendingDebug != 0 && !core.s.debugShadow {
+            core.deliverDebug()
+            if core.s.exitReason != .none { return handleAttention() }
+        }
         guard !core.s.interruptShadow else {
             // One instruction runs first; look again right after it.
             requestAttention()
@@ -179,6 +187,7 @@ extension Core {
         state.idtr = s.idtr
         (state.cr0, state.cr2, state.cr3, state.cr4) = (s.cr0, s.cr2, s.cr3, s.cr4)
         (state.efer, state.dr6, state.dr7) = (s.efer, s.dr6, s.dr7)
+        (state.dr0, state.dr1, state.dr2, state.dr3) = (s.dr0, s.dr1, s.dr2, s.dr3)
         return state
     }
 
@@ -192,10 +201,14 @@ extension Core {
         s.idtr = state.idtr
         (s.cr0, s.cr2, s.cr3, s.cr4) = (state.cr0, state.cr2, state.cr3, state.cr4)
         (s.efer, s.dr6, s.dr7) = (state.efer, state.dr6, state.dr7)
+        (s.dr0, s.dr1, s.dr2, s.dr3) = (state.dr0, state.dr1, state.dr2, state.dr3)
         s.rip = state.rip
         s.cpl = isProtected ? segment(2).privilege : 0
         s.interruptShadow = false
+        s.debugShadow = false
+        s.pendingDebug = 0
         rflags = state.rflags
+        sortBreakpoints()
         updateCodeSize()
         flushTLB()
     }

@@ -85,6 +85,10 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
         attention.store(1, ordering: .sequentiallyConsistent)
     }
 
+    func rendezvousWanted() {
+        attention.store(1, ordering: .sequentiallyConsistent)
+    }
+
     func requestTLBFlush() {
         requests.withLock { $0.flushesTLB = true }
         attention.store(1, ordering: .sequentiallyConsistent)

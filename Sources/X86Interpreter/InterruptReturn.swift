@@ -25,8 +25,10 @@ extension Core {
         deliverNMI()
     }
 
-    /// The flags IRET and POPF of `size` bytes may change at the current privilege level. RF is not kept: no instruction
-    /// breakpoint exists that it could hold off.
+    /// RF as an image of RFLAGS may bring it: it is kept only while there is an instruction breakpoint for it to hold off.
+    var resumeFlag: UInt64 { s.instructionBreakpoints != 0 ? RFLAGS.resume : 0 }
+
+    /// The flags IRET and POPF of `size` bytes may change at the current privilege level.
     func changeableFlags(_ size: UInt8) -> UInt64 {
         var mask = RFLAGS.arithmetic | RFLAGS.trap | RFLAGS.direction | RFLAGS.nestedTask
         if size > 2 { mask |= RFLAGS.alignmentCheck | RFLAGS.identification }
@@ -39,6 +41,8 @@ extension Core {
 
     @inline(__always)
     private func mergeFlags(_ image: UInt64, _ mask: UInt64) {
+        // RF lies beyond an image of 16 bits.
+        let mask = mask & RFLAGS.alignmentCheck != 0 ? mask | resumeFlag : mask
         rflags = s.systemFlags & ~mask | image & mask | arithmeticFlags & ~mask
     }
 
@@ -97,7 +101,7 @@ extension Core {
         values.4 = UInt16(truncatingIfNeeded: try stackValue(7, 4))
         values.5 = UInt16(truncatingIfNeeded: try stackValue(8, 4))
         guard offset <= 0xffff else { throw .generalProtection() }
-        rflags = image & ~RFLAGS.resume
+        rflags = image & ~(RFLAGS.resume & ~resumeFlag)
         setSegment(2, paragraphSegment(2, values.1))
         setSegment(0, paragraphSegment(0, values.2))
         setSegment(3, paragraphSegment(3, values.3))

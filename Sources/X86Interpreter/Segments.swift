@@ -91,7 +91,7 @@ extension Core {
     /// 8E: MOV Sreg, r/m16
     func moveToSegment(_ i: InstructionRef) throws(GuestFault) {
         try loadDataSegment(i.regIndex, try loadRM(i, as: UInt16.self))
-        if i.reg == 2 { s.interruptShadow = true }
+        if i.reg == 2 { shadowStack() }
     }
 
     func pushSized(_ value: UInt64, _ size: UInt8) throws(GuestFault) {
@@ -118,7 +118,13 @@ extension Core {
         try loadDataSegment(number, selector)
         // The pop counts by the stack it came from.
         rsp = new
-        if number == 2 { s.interruptShadow = true }
+        if number == 2 { shadowStack() }
+    }
+
+    /// MOV SS and POP SS: neither interrupts nor debug exceptions come before the instruction that loads the stack pointer is done.
+    private func shadowStack() {
+        s.interruptShadow = true
+        s.debugShadow = runsAlone
     }
 
     /// LES LDS LSS LFS LGS

@@ -29,6 +29,8 @@ extension Core {
     // MARK: - operands
 
     private var isForward: Bool { s.systemFlags & RFLAGS.direction == 0 }
+    /// A single-step trap comes after each iteration.
+    private var movesChunks: Bool { isForward && !s.isStepping }
 
     /// Moves RSI or RDI on by one element, or by `count` of them forward.
     @inline(__always)
@@ -126,7 +128,7 @@ extension Core {
 
     private func repeatMove<T: OperandWord>(_ i: InstructionRef, as: T.Type) throws(GuestFault) {
         while counter(i) != 0 {
-            let count = isForward ? try moveChunk(i, as: T.self) : 0
+            let count = movesChunks ? try moveChunk(i, as: T.self) : 0
             if count == 0 { try moveElement(i, as: T.self) }
             countDown(i, by: max(count, 1))
             try pauseIfWaiting(i)
@@ -135,7 +137,7 @@ extension Core {
 
     private func repeatStore<T: OperandWord>(_ i: InstructionRef, as: T.Type) throws(GuestFault) {
         while counter(i) != 0 {
-            let count = isForward ? try storeChunk(i, as: T.self) : 0
+            let count = movesChunks ? try storeChunk(i, as: T.self) : 0
             if count == 0 { try storeElement(i, as: T.self) }
             countDown(i, by: max(count, 1))
             try pauseIfWaiting(i)

@@ -10,8 +10,8 @@ extension Core {
 
     /// Follows a change of CPL, code size, CR0, CR4, EFER or RFLAGS.AC: picks the TLB and the jump-cache tags.
     func updateMode() {
-        let alignmentChecked = s.cpl == 3 && s.cr0 & CR0.alignmentMask != 0 && s.systemFlags & RFLAGS.alignmentCheck != 0
-        if alignmentChecked {
+        s.checksAlignment = s.cpl == 3 && s.cr0 & CR0.alignmentMask != 0 && s.systemFlags & RFLAGS.alignmentCheck != 0
+        if s.checksAlignment || s.dataBreakpoints != 0 {
             s.tlbMode = .uncached
         } else if s.cpl == 3 {
             s.tlbMode = .user
@@ -149,7 +149,7 @@ extension Core {
     }
 
     private func checkAlignment(_ address: UInt64, _ size: Int) throws(GuestFault) {
-        if s.tlbMode == .uncached && size > 1 && size <= 8 && address & UInt64(size - 1) != 0 { throw .alignmentCheck }
+        if s.checksAlignment && size > 1 && size <= 8 && address & UInt64(size - 1) != 0 { throw .alignmentCheck }
     }
 
     var dataKind: AccessKind { s.cpl == 3 ? .user : [] }
@@ -161,6 +161,7 @@ extension Core {
         try checkAlignment(address, size)
         if Int(truncatingIfNeeded: address & 0xfff) &+ size <= 4096 {
             let (host, physical, _) = unsafe try fill(address, dataKind)
+            if s.dataBreakpoints != 0 { matchData(address, byteCount: size, isWrite: false) }
             if let host = unsafe host { return unsafe host.loadUnaligned(as: T.self) }
             return readDevice(physical, as: T.self)
         }
@@ -188,8 +189,10 @@ extension Core {
             let (host, physical, frame) = unsafe try fill(address, dataKind.union(.write))
             if let host = unsafe host {
                 try checkCodeWrite(frame, Int(truncatingIfNeeded: address & 0xfff), size)
+                if s.dataBreakpoints != 0 { matchData(address, byteCount: size, isWrite: true) }
                 return unsafe host.storeBytes(of: value, as: T.self)
             }
+            if s.dataBreakpoints != 0 { matchData(address, byteCount: size, isWrite: true) }
             return writeDevice(physical, value)
         }
         try probeWrite(address, byteCount: size, segment)

@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// What a guest writes costs one look at its state, and those are paced; see `Pace`.
 public final class DeviceBus: Sendable {
-    /// How long ``detach(kind:id:forced:completion:)`` waits for the guest.
+    /// How long ``detach(kind:id:forced:completion:)`` waits for the guest, if nothing else was said.
     public static let detachMilliseconds: Int64 = 10_000
 
     private struct State: Sendable {
@@ -18,6 +18,7 @@ public final class DeviceBus: Sendable {
 
     private let domain: UInt16
     private let store: any StoreAccess
+    private let detachMilliseconds: Int64
     private let log: @Sendable (String) -> Void
     private let state = Mutex(State())
     /// Held while the nodes of a kind come or go, so that the last device's removal takes no new device's nodes along.
@@ -29,11 +30,16 @@ public final class DeviceBus: Sendable {
     ///
     /// - Parameters:
     ///   - domain: the guest's number.
+    ///   - detachMilliseconds: how long a frontend has to let go of its device.
     ///   - log: gets a line for whatever an operator should know of; from the bus's thread.
     /// - Throws: ``HostError`` when the process has no descriptor left.
-    public init(domain: UInt16, store: any StoreAccess, log: @escaping @Sendable (String) -> Void) throws(HostError) {
+    public init(
+        domain: UInt16, store: any StoreAccess, detachMilliseconds: Int64 = DeviceBus.detachMilliseconds,
+        log: @escaping @Sendable (String) -> Void
+    ) throws(HostError) {
         self.domain = domain
         self.store = store
+        self.detachMilliseconds = detachMilliseconds
         self.log = log
         wakeUp = try WakeUp()
     }
@@ -185,7 +191,7 @@ public final class DeviceBus: Sendable {
             remove(device)
             return completion(nil)
         }
-        device.detachment = BusDevice.Detachment(deadline: monotonicMilliseconds() + Self.detachMilliseconds, completion: completion)
+        device.detachment = BusDevice.Detachment(deadline: monotonicMilliseconds() + detachMilliseconds, completion: completion)
     }
 
     private func remove(_ device: BusDevice) {

@@ -7,10 +7,11 @@ struct DevicePaths: Sendable {
     let id: UInt32
 
     var frontendKind: String { "/local/domain/\(domain)/device/\(kind)" }
-    var backendKind: String { "/local/domain/0/backend/\(kind)/\(domain)" }
+    /// The store has one guest, so the backends of a kind are all its.
+    var backendKind: String { "/local/domain/0/backend/\(kind)" }
     var copyKind: String { "/libxl/\(domain)/device/\(kind)" }
     var frontend: String { "\(frontendKind)/\(id)" }
-    var backend: String { "\(backendKind)/\(id)" }
+    var backend: String { "\(backendKind)/\(domain)/\(id)" }
     /// What the toolstack remembers, out of the guest's reach.
     var copy: String { "\(copyKind)/\(id)" }
 

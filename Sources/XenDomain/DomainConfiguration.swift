@@ -1,3 +1,4 @@
+import LocalAPIC
 public import X86
 public import XenABI
 
@@ -83,6 +84,16 @@ public struct DomainConfiguration: Sendable {
 
     /// Pages of host memory a pool needs for this domain: what the guest may own and what the hypervisor adds.
     public var poolPageCount: Int { maximumPages + demandPages + 1 + maximumGrantFrames }
+
+    /// What `HVM_PARAM_TIMER_MODE` means for a periodic timer of the APIC. Time goes on while ticks are missed: of
+    /// `delay_for_missed_ticks` (0) guests get the ticks, not the delay.
+    var missedTicks: MissedTicks {
+        switch parameters[HVMParameter.timerMode] {
+        case 2: .dropped
+        case 3: .merged
+        default: .delivered
+        }
+    }
 
     static func ramPages(_ map: [MemoryMapEntry]) -> Int {
         map.filter { $0.type == .ram }.reduce(0) { $0 + Int(truncatingIfNeeded: $1.size >> 12) }

@@ -99,6 +99,8 @@ struct GrantTable: Sendable {
     /// Entries in use, by reference.
     var activeEntries: [(reference: UInt32, users: Users)] { active.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
     var mappingCount: Int { handles.count }
+    /// One beyond the highest handle there may be a mapping for.
+    var mappingCapacity: Int { mappings.count }
 
     // MARK: - mappings of the guest itself
 

@@ -140,7 +140,7 @@ extension VCPU {
         if due.poll { satisfyPoll() }
         let hasFired = withLAPIC { apic -> Bool in
             guard let deadline = apic.timerDeadline, deadline <= now else { return false }
-            apic.fireTimer(now: now)
+            apic.fireTimer(now: now, isHeld: domain.isPaused)
             return true
         }
         if hasFired { kick() }

@@ -41,6 +41,10 @@ public final class BlockFrontend {
         public var port: UInt32
         public var produced: UInt32 = 0
         public var consumed: UInt32 = 0
+
+        public init(pages: [UInt64], references: [UInt32], port: UInt32) {
+            (self.pages, self.references, self.port) = (pages, references, port)
+        }
     }
 
     public let guest: TestGuest

@@ -1,8 +1,9 @@
 public import GuestMemory
-package import Machine
-import PVRing
+import Machine
+public import PVRing
 import X86
 import XenABI
+public import XenBus
 public import XenDomain
 import XenStore
 public import XenStoreServer
@@ -51,8 +52,8 @@ public final class TestGuest: @unchecked Sendable {
         domain.detach()
     }
 
-    package var access: DomainAccess { DomainAccess(domain) }
-    package var store: GuestStore { GuestStore(server: server) }
+    public var access: any GuestAccess { DomainAccess(domain) }
+    public var store: any StoreAccess { GuestStore(server: server) }
 
     private func mapTables() {
         for index in 0..<UInt64(Self.grantCount / 512) { addToPhysmap(space: PhysmapSpace.grantTable, index, Self.grantTable + index) }
@@ -130,6 +131,16 @@ public final class TestGuest: @unchecked Sendable {
         guard !isInUse(reference) else { return false }
         put(UInt16(0), at: entry(reference))
         return true
+    }
+
+    /// Gives a page back to the host, as a balloon driver does.
+    public func unmap(_ address: UInt64) -> Bool {
+        put(address >> 12, at: Self.scratch + 64)
+        put(Self.scratch + 64, at: Self.scratch)
+        put(UInt64(1), at: Self.scratch + 8)
+        put(UInt64(0), at: Self.scratch + 16)
+        put(DomainID.current, at: Self.scratch + 24)
+        return call(Hypercall.memoryOp, UInt64(MemoryOp.decreaseReservation), Self.scratch) == 1
     }
 
     // MARK: - event channels

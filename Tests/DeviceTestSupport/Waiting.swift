@@ -1,14 +1,6 @@
 import Glibc
 import Synchronization
-
-/// Waits until `condition` holds; false after many seconds.
-public func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-    for _ in 0..<100_000 {
-        if try condition() { return true }
-        usleep(100)
-    }
-    return false
-}
+@_exported public import TestSupport
 
 /// Lines that somebody wrote on any thread.
 public final class Lines: Sendable {
@@ -58,11 +50,8 @@ public func contents(of path: String, at position: Int, _ count: Int) -> [UInt8]
     return Array(bytes.prefix(max(0, length)))
 }
 
-/// Runs a shell command and returns what it printed, stderr included, and its exit code.
-public func shell(_ command: String) -> (output: String, status: Int32) {
-    guard let pipe = unsafe popen("( \(command) ) 2>&1", "r") else { return ("popen failed", -1) }
-    var bytes: [UInt8] = []
-    while case let byte = unsafe getc(pipe), byte != EOF { bytes.append(UInt8(byte)) }
-    let status = unsafe pclose(pipe)
-    return (String(decoding: bytes, as: UTF8.self), status >> 8)
+/// Makes a file longer or shorter.
+public func resizeFile(_ path: String, to byteCount: Int) {
+    let code = unsafe truncate(path, byteCount)
+    precondition(code == 0, "a test may change its files")
 }

@@ -33,7 +33,7 @@ struct KilledInWrites: Sendable {
     init(_ guest: GuestShell, _ workshop: Workshop, root: String) throws {
         // Writes without flushes beside those with.
         _ = try guest.run("(while :; do dd if=/root/blob of=/root/noise bs=100k status=none; rm /root/noise; done) &")
-        guest.type(Self.script.replacing("\n", with: " ") + "\n")
+        guest.type(Self.script + "\n")
         try #require(guest.session.wait(for: "flushed \(Self.enough).", seconds: 180), "\(guest.session.output.suffix(2000))")
         for process in workshop.guestProcesses { Glibc.kill(process, SIGKILL) }
         reported = try Self.numbers(in: guest.session.finish(seconds: 30).output)

@@ -181,7 +181,8 @@ import VirtualCPU
             return .halted
         }
         #expect(try running.ask(.unpause) == .ok)
-        #expect(try eventually { try running.ask(.hypervisorLog(clears: false)) == .log("(d7) the guest's own line\n") })
+        let expected = ControlReply.log("(XEN) domain 7 is built\n(d7) the guest's own line\n")
+        #expect(try eventually { try running.ask(.hypervisorLog(clears: false)) == expected })
         #expect(try running.ask(.debugKeys("qegadhmr")) == .ok)
         guard case .log(let text) = try running.ask(.hypervisorLog(clears: true)) else { throw ControlClientError.malformed("no log") }
         for part in [

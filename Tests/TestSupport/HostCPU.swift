@@ -26,6 +26,7 @@ public final class HostCPU: Sendable {
     public static let runs32Bit: Bool = shared.map { $0.probe32Bit() } ?? false
 
     private let trampoline: Trampoline
+    private let recorder = FlightRecorder()
     private let lock = Mutex(())
 
     private init?() {
@@ -55,7 +56,9 @@ public final class HostCPU: Sendable {
         precondition(memory.count == Self.dataByteCount && code.count <= Self.codeCapacity - 16)
         return lock.withLock { _ in
             let entry = prepare(code, state, memory, mode)
+            recorder?.record(code, state, mode)
             HostContext.call(entry)
+            recorder?.record("idle")
             return collect(&state, &memory, end: Self.codeAddress + UInt64(code.count), mode)
         }
     }

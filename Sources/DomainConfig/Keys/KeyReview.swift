@@ -10,10 +10,12 @@ enum KeyReview {
             case .honoured: break
             case .noEffect(let reason):
                 reader.report(.note, setting.name, "`\(setting.name)' changes nothing: \(reason)")
-            case .notAttached(let what): reportDevices(setting, what, &reader)
-            case .refused(let cause, let remedy, let harmless):
+            case .warned(let reason):
+                guard !isHarmless(setting.value, []) else { break }
+                reader.report(.warning, setting.name, "`\(setting.name)' is not obeyed: \(reason)", remedy: "remove the key")
+            case .refused(let cause, let remedy, let harmless, let exitCode):
                 guard !isHarmless(setting.value, harmless) else { break }
-                reader.report(.refusal, setting.name, "`\(setting.name)': \(cause)", remedy: remedy)
+                reader.refuse(setting.name, "`\(setting.name)': \(cause)", remedy: remedy, exitCode: exitCode)
             }
         }
     }
@@ -22,14 +24,7 @@ enum KeyReview {
         let nearest = NearestKey.find(name, among: KnownKey.all.lazy.map(\.name))
         reader.report(
             .warning, name, "unknown key `\(name)' is ignored",
-            remedy: nearest.map { "did you mean `\($0)'?" } ?? "remove it, or see xl.cfg(5) for the keys there are")
-    }
-
-    private static func reportDevices(_ setting: ConfigSetting, _ what: String, _ reader: inout ConfigReader) {
-        guard case .list(let elements) = setting.value, !elements.isEmpty else { return }
-        let those = elements.count == 1 ? "it" : "them"
-        reader.report(
-            .warning, setting.name, "`\(setting.name)': this version does not attach \(what) yet; the guest starts without \(those)")
+            remedy: nearest.map { "did you mean `\($0)'?" } ?? "remove it, or see martlet.cfg(5) for the keys there are")
     }
 
     private static func isHarmless(_ value: ConfigValue, _ harmless: [String]) -> Bool {
