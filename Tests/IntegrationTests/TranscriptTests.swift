@@ -43,7 +43,7 @@ extension GuestTests {
             try transcript.run("vcpu-set", "first", "1")
             try transcript.wait("vCPU 1 to go") { try transcript.run("vcpu-list", "first").lines.last?.contains("--p") == true }
             try transcript.run("vcpu-pin", "first", "0", "0")
-            #expect(try transcript.run("vcpu-list", "--json", "first").output.contains("\"hardAffinity\": ["))
+            #expect(try transcript.run("vcpu-list", "--json", "first").output.contains("\"hard_affinity\": ["))
         }
 
         private func signal(_ transcript: Transcript) throws {
