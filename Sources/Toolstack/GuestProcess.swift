@@ -117,7 +117,10 @@ struct GuestProcess: ~Copyable {
         unsafe posix_spawn_file_actions_adddup2(&actions, pipe.number, StartupReport.fileDescriptor)
         unsafe posix_spawn_file_actions_adddup2(&actions, lock.number, GuestLock.inheritedDescriptor)
         // What this program's caller left open, a lock or a pipe, is none of a guest's that outlives them both.
-        unsafe posix_spawn_file_actions_addclosefrom_np(&actions, GuestLock.inheritedDescriptor + 1)
+        for number in ((try? Files.names(in: "/proc/self/fd")) ?? []).compactMap({ Int32($0) }) where number > GuestLock.inheritedDescriptor
+        {
+            unsafe posix_spawn_file_actions_addclose(&actions, number)
+        }
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe posix_spawnattr_destroy(&attributes) }
