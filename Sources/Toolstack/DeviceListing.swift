@@ -50,10 +50,10 @@ public struct DeviceListing: Sendable {
             return .object([
                 .init("domid", .integer(Int64(domainID))), .init("id", .integer(Int64(device.id))),
                 .init("state", .integer(Int64(device.state))), .init("mac", device.mac.map { .string($0) } ?? .null),
-                .init("eventChannels", numbers(device.eventChannels)), .init("ringReferences", numbers(device.ringReferences)),
-                .init("backendPath", .string(device.backendPath)), .init("requestsIn", count(device.requestsIn)),
-                .init("requestsOut", count(device.requestsOut)), .init("bytesIn", count(device.bytesIn)),
-                .init("bytesOut", count(device.bytesOut)), .init("errors", count(device.errors)),
+                .init("event_channels", numbers(device.eventChannels)), .init("ring_references", numbers(device.ringReferences)),
+                .init("backend_path", .string(device.backendPath)), .init("requests_in", count(device.requestsIn)),
+                .init("requests_out", count(device.requestsOut)), .init("bytes_in", count(device.bytesIn)),
+                .init("bytes_out", count(device.bytesOut)), .init("errors", count(device.errors)),
             ])
         }
     }

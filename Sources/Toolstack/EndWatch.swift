@@ -48,6 +48,8 @@ public struct EndWatch: ~Copyable {
     }
 
     /// Returns when something of that kind has happened.
+    ///
+    /// A guest that starts over may get another domain ID, and its directory another name; the connection stays.
     public mutating func wait() -> Outcome {
         while true {
             do throws(ControlClientError) {
@@ -60,13 +62,29 @@ public struct EndWatch: ~Copyable {
         }
     }
 
-    /// What a guest that goes on says of itself. Its vCPUs' times start at 0 again with a restart.
+    /// What a guest that goes on says of itself.
     private mutating func look() -> Outcome? {
-        guard let status = try? guest.status(timeoutMilliseconds: 2000) else { return nil }
+        do throws(ControlClientError) {
+            switch try client.ask(.status) {
+            case .ended(let end): return .ended(end)
+            case .status(let status): return judge(status)
+            default: return nil
+            }
+        } catch .timeout {
+            return nil
+        } catch .refused {
+            return nil
+        } catch {
+            return .lost
+        }
+    }
+
+    /// Its vCPUs' times start at 0 again with a restart.
+    private mutating func judge(_ status: GuestStatus) -> Outcome? {
         if let reason = status.state.shutdownReason { return .preserved(reason) }
         let time = Self.time(status)
         defer { lastTime = time }
-        return time < lastTime ? .restarted : nil
+        return status.domainID != guest.domainID || time < lastTime ? .restarted : nil
     }
 
     private static func time(_ status: GuestStatus) -> UInt64 { status.vcpuTimesNanoseconds.reduce(0, &+) }

@@ -1,4 +1,5 @@
 public import ControlProtocol
+internal import Glibc
 
 /// Changes of a living guest. Each is kept: a restart builds the guest as it was last, and `list -l` shows it.
 extension GuestRegistry.Entry {
@@ -81,6 +82,9 @@ extension GuestRegistry.Entry {
     /// - Parameter path: a file that does not exist yet; relative ones start at the working directory.
     /// - Throws: an error when it cannot be written in full; no half of it is left then.
     public func dumpCore(path: String) throws(OperatorError) {
+        guard unsafe access(path, F_OK) != 0 else {
+            throw OperatorError("\(path) exists already", remedy: "name a new file, or remove that one first")
+        }
         _ = try ask(.dumpCore(path: Files.absolute(path)), timeoutMilliseconds: 3_600_000)
     }
 

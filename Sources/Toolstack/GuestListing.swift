@@ -94,10 +94,10 @@ public struct GuestListing: Sendable {
             rows.map { row in
                 .object([
                     .init("domid", .integer(Int64(row.domainID))), .init("name", .string(row.name)), .init("uuid", .string(row.uuid)),
-                    .init("memoryMiB", .integer(Int64(clamping: row.memoryMiB))), .init("vcpus", .integer(Int64(row.vcpus))),
+                    .init("memory_mib", .integer(Int64(clamping: row.memoryMiB))), .init("vcpus", .integer(Int64(row.vcpus))),
                     .init("state", .string(row.state.letters)),
-                    .init("shutdownReason", row.state.shutdownReason.map { .string($0.word) } ?? .null),
-                    .init("cpuTimeMilliseconds", .integer(Int64(clamping: UInt64(max(0, row.seconds * 1000))))),
+                    .init("shutdown_reason", row.state.shutdownReason.map { .string($0.word) } ?? .null),
+                    .init("cpu_time_ms", .integer(Int64(clamping: UInt64(max(0, row.seconds * 1000))))),
                     .init("affinity", row.affinity.map { .array($0.map { .integer(Int64($0)) }) } ?? .null),
                 ])
             })

@@ -10,7 +10,7 @@ struct GuestProcess: ~Copyable {
     /// Starts `executable directory` in a session of its own.
     ///
     /// It gets nothing on standard input, its log on standard output and error, the report pipe as descriptor 3 and the locked file
-    /// of its directory as descriptor 4. Everything else is closed on exec.
+    /// of its directory as descriptor 4. Everything else is closed.
     ///
     /// - Throws: an error when it cannot be started.
     static func start(executable: String, reservation: borrowing GuestRegistry.Reservation) throws(OperatorError) -> GuestProcess {
@@ -116,6 +116,11 @@ struct GuestProcess: ~Copyable {
         unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
         unsafe posix_spawn_file_actions_adddup2(&actions, pipe.number, StartupReport.fileDescriptor)
         unsafe posix_spawn_file_actions_adddup2(&actions, lock.number, GuestLock.inheritedDescriptor)
+        // What this program's caller left open, a lock or a pipe, is none of a guest's that outlives them both.
+        for number in ((try? Files.names(in: "/proc/self/fd")) ?? []).compactMap({ Int32($0) }) where number > GuestLock.inheritedDescriptor
+        {
+            unsafe posix_spawn_file_actions_addclose(&actions, number)
+        }
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe posix_spawnattr_destroy(&attributes) }

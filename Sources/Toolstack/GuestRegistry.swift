@@ -76,7 +76,7 @@ public struct GuestRegistry: Sendable {
 
 extension GuestRegistry {
     /// What is alive, and whether there is anything else.
-    private func scan() throws(OperatorError) -> (entries: [Entry], stale: Bool) {
+    func scan() throws(OperatorError) -> (entries: [Entry], stale: Bool) {
         let names = try attempt { () throws(SystemError) in try Files.names(in: directory) }
         var entries: [Entry] = []
         var stale = false

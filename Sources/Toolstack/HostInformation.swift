@@ -39,8 +39,8 @@ public struct HostInformation: Sendable {
         }
         let nodes = topology.nodes.map { node in
             JSONValue.object([
-                .init("node", .integer(Int64(node.number))), .init("memoryMiB", .integer(Int64(node.memoryMiB))),
-                .init("freeMiB", .integer(Int64(node.freeMiB))), .init("distances", .array(node.distances.map { .integer(Int64($0)) })),
+                .init("node", .integer(Int64(node.number))), .init("memory_mib", .integer(Int64(node.memoryMiB))),
+                .init("free_mib", .integer(Int64(node.freeMiB))), .init("distances", .array(node.distances.map { .integer(Int64($0)) })),
             ])
         }
         let members = fields.map { JSONValue.Member($0.name, .string($0.value)) }

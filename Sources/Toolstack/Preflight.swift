@@ -64,7 +64,7 @@ public struct Preflight: Sendable {
         }
     }
 
-    /// `{"canCreate": …, "findings": [{"severity": …, "cause": …, "remedy": …}]}`.
+    /// `{"can_create": …, "findings": [{"severity": …, "cause": …, "remedy": …}]}`.
     public var json: JSONValue {
         let list = findings.map { finding in
             JSONValue.object([
@@ -72,7 +72,7 @@ public struct Preflight: Sendable {
                 .init("remedy", finding.remedy.isEmpty ? .null : .string(finding.remedy)),
             ])
         }
-        return .object([.init("canCreate", .bool(canCreate)), .init("findings", .array(list))])
+        return .object([.init("can_create", .bool(canCreate)), .init("findings", .array(list))])
     }
 }
 

@@ -11,7 +11,7 @@ extension GuestRegistry {
         try Self.checkName(name)
         let lock = try lockRegistry()
         defer { extendLifetime(lock) }
-        if let other = try guests().first(where: { $0.description.name == name && $0.domainID != guest.domainID }) {
+        if let other = try scan().entries.first(where: { $0.description.name == name && $0.description.uuid != guest.description.uuid }) {
             throw OperatorError(
                 "a guest with the name \"\(name)\" exists already (domain \(other.domainID))", remedy: "choose another name")
         }

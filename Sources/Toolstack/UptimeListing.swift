@@ -41,7 +41,7 @@ public struct UptimeListing: Sendable {
             rows.map { row in
                 .object([
                     .init("domid", .integer(Int64(row.domainID))), .init("name", .string(row.name)),
-                    .init("uptimeSeconds", .integer(Int64(clamping: row.seconds))),
+                    .init("uptime_seconds", .integer(Int64(clamping: row.seconds))),
                 ])
             })
     }

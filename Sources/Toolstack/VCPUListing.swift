@@ -55,8 +55,8 @@ public struct VCPUListing: Sendable {
                     .init("vcpu", .integer(Int64(row.number))),
                     .init("cpu", row.status.processor.map { .integer(Int64($0)) } ?? .null), .init("online", .bool(row.status.online)),
                     .init("running", .bool(row.status.running)), .init("blocked", .bool(row.status.blocked)),
-                    .init("timeMilliseconds", .integer(Int64(row.status.timeNanoseconds / 1_000_000))),
-                    .init("hardAffinity", list(row.status.hardAffinity)), .init("softAffinity", list(row.status.softAffinity)),
+                    .init("time_ms", .integer(Int64(row.status.timeNanoseconds / 1_000_000))),
+                    .init("hard_affinity", list(row.status.hardAffinity)), .init("soft_affinity", list(row.status.softAffinity)),
                 ])
             })
     }

@@ -43,7 +43,7 @@ extension GuestTests {
             try transcript.run("vcpu-set", "first", "1")
             try transcript.wait("vCPU 1 to go") { try transcript.run("vcpu-list", "first").lines.last?.contains("--p") == true }
             try transcript.run("vcpu-pin", "first", "0", "0")
-            #expect(try transcript.run("vcpu-list", "--json", "first").output.contains("\"hardAffinity\": ["))
+            #expect(try transcript.run("vcpu-list", "--json", "first").output.contains("\"hard_affinity\": ["))
         }
 
         private func signal(_ transcript: Transcript) throws {
@@ -80,15 +80,15 @@ extension GuestTests {
             try transcript.waitForShell()
             let row = try transcript.row("list", "second")
             #expect(row.contains(" 200     1     "), "a restart keeps memory and vCPUs: \(row)")
-            #expect(row.split(separator: " ")[1] == "1", "and the domain ID")
+            #expect(row.split(separator: " ")[1] == "2", "and gives the next domain ID: \(row)")
         }
 
         private func shutDown(_ transcript: Transcript) throws {
             // Linux starts /sbin/poweroff, which this guest does not have.
             let script = "mkdir -p /sbin; printf '#!/bin/sh\\nexec /bin/busybox poweroff -f\\n' >/sbin/poweroff; chmod +x /sbin/poweroff"
-            #expect(try transcript.type(script + "; echo ready-$((6 * 7))", until: "ready-42"))
+            #expect(try transcript.type(script + "; echo ready-$((6 * 7))", into: "second", until: "ready-42"))
             let run = try transcript.run("shutdown", "-w", "second")
-            #expect(run.errors.contains("Domain 1 has shut down (poweroff, reason code 0)"), "\(run.errors)")
+            #expect(run.errors.contains("Domain 2 has shut down (poweroff, reason code 0)"), "\(run.errors)")
         }
 
         @Test("thirty guests come and go, and twenty are created at once: nothing stays behind")
@@ -184,8 +184,8 @@ final class Transcript {
     }
 
     /// Types a line into the console and waits for a text.
-    func type(_ line: String, until text: String) throws -> Bool {
-        let session = try workshop.start(["console", "1"], input: try workshop.write("typed-\(shells)", (line + "\n").utf8))
+    func type(_ line: String, into domain: String, until text: String) throws -> Bool {
+        let session = try workshop.start(["console", domain], input: try workshop.write("typed-\(shells)", (line + "\n").utf8))
         defer { session.hangUp() }
         return session.wait(for: text, seconds: 60)
     }
