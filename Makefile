@@ -1,5 +1,5 @@
 # Every target is a script or one command; the scripts also run without make.
-.PHONY: demo test build check fmt bench fuzz guests clean
+.PHONY: demo test build check fmt bench bench-store fuzz guests man install clean
 
 demo: ## build, fetch Debian's kernel, boot it with a shell; GUEST=debian for a whole Debian system
 	scripts/demo $(GUEST)
@@ -24,13 +24,22 @@ bench: ## boot times, disk and network against QEMU TCG
 	scripts/debian-image
 	scripts/bench-devices $(BENCH_DEVICES)
 
-fuzz: ## randomised tests without end; ROUNDS=N for N rounds
+bench-store: ## operations per second through the xenstore socket
+	scripts/bench-store
+
+fuzz: ## fuzz targets and randomised tests without end; ROUNDS=N for N rounds
 	scripts/fuzz
 
 guests: ## fetch the guests' newest kernel and packages
 	scripts/install-packages guest image
 	scripts/guests --update
 	scripts/debian-image --update
+
+man: ## renew the manual page from the program
+	scripts/man
+
+install: ## below PREFIX (/usr/local); DESTDIR for packages, XL=1 also as xl
+	scripts/install
 
 clean:
 	rm -rf .build guests

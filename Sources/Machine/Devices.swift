@@ -54,6 +54,10 @@ final class Devices: Sendable {
     ///
     /// - Throws: an error that names the disk; nothing is open and no node is left then.
     func attach(_ disk: DiskDescription) throws(OperatorError) {
+        // Before its image is opened, which the present one has locked.
+        guard !bus.devices.contains(where: { $0.backend.kind == "vbd" && $0.backend.id == disk.deviceNumber }) else {
+            throw OperatorError("\(disk.vdev): the guest has this disk already", remedy: "detach it first, or choose another name")
+        }
         let socket = sockets.path(of: "\(disk.vdev).nbd")
         let configuration = BlockConfiguration(disk, queueLimit: domain.configuration.vcpuCount, socketPath: socket)
         let device: BlockDevice

@@ -59,39 +59,40 @@ public struct Instruction: BitwiseCopyable, Sendable {
 
     public init() {}
 
+    /// Its members are computed, so that engines in other modules see constants: they are read for every operand.
     public struct Flags: OptionSet, BitwiseCopyable, Sendable {
         public let rawValue: UInt16
         @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
 
         /// The ModRM operand is in memory (or, for MOV moffs, XLAT and string instructions, there is a memory operand; of
         /// strings `segment` is that of the source). MASKMOVQ and MASKMOVDQU are register forms with `segment` filled in.
-        public static let memory = Flags(rawValue: 1 << 0)
-        public static let lock = Flags(rawValue: 1 << 1)
+        @inlinable public static var memory: Flags { Flags(rawValue: 1 << 0) }
+        @inlinable public static var lock: Flags { Flags(rawValue: 1 << 1) }
         /// F3 (REP, REPE, or a mandatory prefix).
-        public static let rep = Flags(rawValue: 1 << 2)
+        @inlinable public static var rep: Flags { Flags(rawValue: 1 << 2) }
         /// F2 (REPNE, or a mandatory prefix).
-        public static let repne = Flags(rawValue: 1 << 3)
+        @inlinable public static var repne: Flags { Flags(rawValue: 1 << 3) }
         /// 66 was present (a mandatory prefix, or operand size).
-        public static let operandPrefix = Flags(rawValue: 1 << 4)
-        public static let rexW = Flags(rawValue: 1 << 5)
+        @inlinable public static var operandPrefix: Flags { Flags(rawValue: 1 << 4) }
+        @inlinable public static var rexW: Flags { Flags(rawValue: 1 << 5) }
         /// Any REX prefix was in effect: byte registers 4-7 are SPL, BPL, SIL, DIL instead of AH, CH, DH, BH.
-        public static let rex = Flags(rawValue: 1 << 6)
-        public static let vex = Flags(rawValue: 1 << 7)
-        public static let vexL = Flags(rawValue: 1 << 8)
+        @inlinable public static var rex: Flags { Flags(rawValue: 1 << 6) }
+        @inlinable public static var vex: Flags { Flags(rawValue: 1 << 7) }
+        @inlinable public static var vexL: Flags { Flags(rawValue: 1 << 8) }
         /// The effective address is cut to 16 bits before the segment base is added. Set, like `address32`, by the address
         /// size in effect whether or not there is a memory operand: LOOP, JCXZ and strings take their counter's size here.
-        public static let address16 = Flags(rawValue: 1 << 9)
+        @inlinable public static var address16: Flags { Flags(rawValue: 1 << 9) }
         /// The effective address is cut to 32 bits before the segment base is added.
-        public static let address32 = Flags(rawValue: 1 << 10)
+        @inlinable public static var address32: Flags { Flags(rawValue: 1 << 10) }
         /// The encoding has a ModRM byte.
-        public static let hasModRM = Flags(rawValue: 1 << 11)
+        @inlinable public static var hasModRM: Flags { Flags(rawValue: 1 << 11) }
         /// Executing it raises #UD: not a defined encoding, or UD0, UD1, UD2. Only the length is sure, and it need not
         /// span what a processor that knows the encoding would read.
-        public static let invalid = Flags(rawValue: 1 << 12)
+        @inlinable public static var invalid: Flags { Flags(rawValue: 1 << 12) }
         /// It may end a block: it can change RIP, the mode, paging, or whether interrupts are open.
-        public static let endsBlock = Flags(rawValue: 1 << 13)
+        @inlinable public static var endsBlock: Flags { Flags(rawValue: 1 << 13) }
         /// The memory operand needs the slow address path: not 64-bit code, or address16/address32.
-        public static let slowAddress = Flags(rawValue: 1 << 14)
+        @inlinable public static var slowAddress: Flags { Flags(rawValue: 1 << 14) }
     }
 }
 

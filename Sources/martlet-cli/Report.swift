@@ -5,8 +5,8 @@ import Martlet
 enum Report {
     /// First the cause, then what to do.
     static func print(_ error: OperatorError) {
-        line(error.cause)
-        if !error.remedy.isEmpty { line("  " + error.remedy) }
+        line(error.cause, Palette.errors.error)
+        if !error.remedy.isEmpty { line("  " + error.remedy, Palette.errors.hint) }
     }
 
     /// A diagnostic of a configuration; notes only for those who ask.
@@ -19,8 +19,9 @@ enum Report {
             case .warning: "warning: "
             case .refusal, .error: ""
             }
-        line(place + word + diagnostic.cause)
-        if !diagnostic.remedy.isEmpty { line("  " + diagnostic.remedy) }
+        let isSerious = diagnostic.severity == .refusal || diagnostic.severity == .error
+        line(place + word + diagnostic.cause, isSerious ? Palette.errors.error : Palette.errors.warning)
+        if !diagnostic.remedy.isEmpty { line("  " + diagnostic.remedy, Palette.errors.hint) }
     }
 
     /// Tells somebody at a terminal how to get away again.
@@ -29,9 +30,9 @@ enum Report {
     }
 
     /// One line. What would move the cursor or worse is shown as an escape: texts come from files and from guests' processes.
-    static func line(_ text: String) {
+    static func line(_ text: String, _ paint: (String) -> String = { $0 }) {
         let start = Invocation.current.showsTimes ? "\(UptimeListing.clock) [\(getpid())] " : ""
-        let bytes = Array((start + text.unicodeScalars.map(visible).joined() + "\n").utf8)
+        let bytes = Array((start + paint(text.unicodeScalars.map(visible).joined()) + "\n").utf8)
         _ = unsafe write(2, bytes, bytes.count)
     }
 

@@ -10,7 +10,7 @@ enum Verbs {
         Destroy.self, Pause.self, Unpause.self, Rename.self, DomID.self, DomName.self, Uptime.self, Top.self, MemSet.self, MemMax.self,
         VCPUList.self, VCPUSet.self, VCPUPin.self, BlockAttach.self, BlockList.self, BlockDetach.self, BlockResize.self, NetworkAttach.self,
         NetworkList.self, NetworkDetach.self, SysRq.self, TriggerEvent.self, DumpCore.self, DebugKeys.self, Dmesg.self, Info.self,
-        Claims.self, Sharing.self, CPUPoolList.self,
+        Claims.self, Sharing.self, CPUPoolList.self, Completion.self, Manual.self,
     ]
 
     static let implemented = commands.map { $0._commandName } + ["help"]

@@ -81,7 +81,7 @@ private final class Flag: Sendable {
         #expect(bench.device.statistics.errors == 1)
         #expect(bench.onDisk(sector: 0, Int(Self.sectors) * 512 + 4096) == before)
         #expect(frontend.ask(frontend.request(1, id: 10, sector: 0, [.init(pages[1].reference)])) == bench.ok(1, 10))
-        #expect(DeviceTestSupport.eventually { !bench.guest.isInUse(pages[0].reference) && !bench.guest.isInUse(pages[1].reference) })
+        #expect(eventually { !bench.guest.isInUse(pages[0].reference) && !bench.guest.isInUse(pages[1].reference) })
     }
 
     @Test("Cannot write a disk that is read-only", arguments: [UInt8(1), 2, 3, 5])
@@ -108,7 +108,7 @@ private final class Flag: Sendable {
         #expect(frontend.ask(frontend.request(1, id: 1, sector: 0, [.init(page.reference)])) == bench.ok(1, 1))
         frontend.rings[0].produced &+= distance
         frontend.push()
-        #expect(DeviceTestSupport.eventually { bench.log.all == ["xvda: the guest broke the indices of a ring, which is served no more"] })
+        #expect(eventually { bench.log.all == ["xvda: the guest broke the indices of a ring, which is served no more"] })
         #expect(bench.device.statistics.errors == 1)
         // A driver that starts anew is served again.
         #expect(try frontend.close())

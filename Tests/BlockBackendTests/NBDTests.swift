@@ -1,6 +1,7 @@
 import BlockBackend
 import DeviceTestSupport
 import Glibc
+import TestSupport
 import Testing
 import XenBus
 

@@ -1,5 +1,6 @@
 import BlockBackend
 import DeviceTestSupport
+import TestSupport
 import Testing
 import XenBus
 

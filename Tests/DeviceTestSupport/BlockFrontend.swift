@@ -1,4 +1,5 @@
 import PVRing
+import TestSupport
 import XenBus
 
 /// What a frontend publishes.

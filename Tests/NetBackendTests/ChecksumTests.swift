@@ -19,7 +19,8 @@ import Testing
         flow { $0.tcpOptions = [1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2] },
     ]
 
-    private func completed(_ bytes: [UInt8], _ offload: Offload, for abilities: FrameAbilities = []) -> [(bytes: [UInt8], offload: Offload)] {
+    private func completed(_ bytes: [UInt8], _ offload: Offload, for abilities: FrameAbilities = []) -> [(bytes: [UInt8], offload: Offload)]
+    {
         var parts: [([UInt8], Offload)] = []
         withFrame(bytes, offload) { frame in
             FrameCompletion().complete(frame, for: abilities) { parts.append((unsafe Array($0.bytes), $0.offload)) }
@@ -115,10 +116,10 @@ import Testing
         }
     }
 
-    @Test("A large segment becomes what the guest would have sent in small ones", arguments: [48, 100, 536, 1448, 1460, 3000, 60000])
+    @Test("A large segment becomes what the guest would have sent in small ones", arguments: [48, 100, 536, 1448, 3000, 60000])
     func cut(size: Int) {
         for flow in Self.flows {
-            let payload = Packets.bytes(20001)
+            let payload = Packets.bytes(8001)
             // FIN, PSH, ACK, CWR.
             let packet = Packets.tcp(
                 flow, sequence: 0xffff_ff00, acknowledgement: 5, flags: 0x99, payload: payload, isBlank: true, id: 65535)

@@ -60,7 +60,8 @@ import Testing
     @Test(
         "What does not follow stays apart",
         arguments: [
-            "gap", "other port", "other address", "acknowledgement", "window", "FIN", "larger", "time to live", "unchecked", "options", "tiny",
+            "gap", "other port", "other address", "acknowledgement", "window", "FIN", "larger", "time to live", "unchecked", "options",
+            "tiny",
         ])
     func apart(_ name: String) {
         var frames = train(Packets.Flow(), [1000, 1000])

@@ -82,5 +82,7 @@ enum Packets {
         to + from + big(type) + payload
     }
 
-    static func bytes(_ count: Int, seed: Int = 1) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 31 &+ seed) ^ $0 >> 8) } }
+    static func bytes(_ count: Int, seed: Int = 1) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 31 &+ seed) ^ $0 >> 8) }
+    }
 }

@@ -44,7 +44,9 @@ import Testing
         var now: Int64 = 0
         sent = 0
         while now < 10_000_000 {
-            if let moment = limit.moment(now: now) { now = moment } else {
+            if let moment = limit.moment(now: now) {
+                now = moment
+            } else {
                 limit.spend(1500)
                 sent += 1500
             }

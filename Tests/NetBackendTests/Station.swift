@@ -36,8 +36,8 @@ final class TestLink: FrameLink, @unchecked Sendable {
     private let sent = Mutex<[(bytes: [UInt8], offload: Offload)]>([])
     private let waiting = Mutex<[(bytes: [UInt8], offload: Offload)]>([])
     private let wakeUp: WakeUp
-    let isFull = Atomic(false)
-    let isClosed = Atomic(false)
+    private let isFull = Atomic(false)
+    private let isClosed = Atomic(false)
 
     init(_ abilities: FrameAbilities = []) throws {
         self.abilities = abilities
@@ -65,6 +65,9 @@ final class TestLink: FrameLink, @unchecked Sendable {
     func close() { isClosed.store(true, ordering: .relaxed) }
 
     // MARK: - the test's side
+
+    func fill() { isFull.store(true, ordering: .relaxed) }
+    var wasClosed: Bool { isClosed.load(ordering: .relaxed) }
 
     func give(_ frames: [[UInt8]], _ offload: Offload = Offload()) {
         waiting.withLock { $0 += frames.map { ($0, offload) } }

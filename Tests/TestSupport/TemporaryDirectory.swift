@@ -85,7 +85,14 @@ public enum TestFiles {
 
 /// Runs a shell command and returns what it printed, stderr included, and its exit code.
 public func shell(_ command: String) -> (output: String, status: Int32) {
-    guard let pipe = unsafe popen("( \(command)\n) 2>&1", "r") else { return ("popen failed", -1) }
+    // The threads of tests block signals, and children inherit that: then no `timeout` could end anything.
+    var none = sigset_t()
+    var before = sigset_t()
+    unsafe sigemptyset(&none)
+    unsafe pthread_sigmask(SIG_SETMASK, &none, &before)
+    let started = unsafe popen("( \(command)\n) 2>&1", "r")
+    unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
+    guard let pipe = unsafe started else { return ("popen failed", -1) }
     var bytes: [UInt8] = []
     while case let byte = unsafe getc(pipe), byte != EOF { bytes.append(UInt8(byte)) }
     let status = unsafe pclose(pipe)

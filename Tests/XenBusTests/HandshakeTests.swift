@@ -1,5 +1,6 @@
 import DeviceTestSupport
 import Synchronization
+import TestSupport
 import Testing
 import XenBus
 

@@ -1,5 +1,6 @@
 import DeviceTestSupport
 import Glibc
+import TestSupport
 import Testing
 import XenBus
 

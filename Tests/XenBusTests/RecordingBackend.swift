@@ -1,5 +1,6 @@
 import DeviceTestSupport
 import Synchronization
+import TestSupport
 import XenBus
 
 /// A backend that remembers what it was asked for.

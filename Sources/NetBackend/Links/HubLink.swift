@@ -52,7 +52,7 @@ public final class HubLink: FrameLink {
         if let lock = try HubSocket.lock(path) { return .serving(try HubSwitch(path, lock: lock)) }
         do throws(HostError) {
             return .joined(HubPort(try HubSocket.connect(path)))
-        } catch where [ECONNREFUSED, ENOENT, EAGAIN].contains(error.code) {
+        } catch  where [ECONNREFUSED, ENOENT, EAGAIN].contains(error.code) {
             // The server is just coming or going.
             return .seeking(monotonicMilliseconds() + attemptMilliseconds)
         }

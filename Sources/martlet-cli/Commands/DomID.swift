@@ -6,7 +6,7 @@ struct DomID: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "domid", abstract: "Print the domain ID of a guest.")
 
     @Flag(help: "Print an object as JSON.") var json = false
-    @Argument(help: "Name.") var name: String
+    @Argument(help: ArgumentHelp("Name.", valueName: "domain")) var name: String
 
     func run() throws {
         let domainID = Guests.isHost(name) ? 0 : try Guests.find(name).domainID

@@ -10,5 +10,8 @@ struct DumpCore: ParsableCommand {
     @Argument(help: "Name or domain ID.") var domain: String
     @Argument(help: "The file to make.") var file: String
 
-    func run() throws { try Guests.find(domain).dumpCore(path: file) }
+    func run() throws {
+        let guest = try Guests.find(domain)
+        try Progress.during("Writing \(file)") { () throws(OperatorError) in try guest.dumpCore(path: file) }
+    }
 }

@@ -50,7 +50,7 @@ struct ShutdownRequest: ParsableArguments {
 
         func finish() throws {
             let name = "Domain \(watch.guest.domainID)"
-            switch watch.wait() {
+            switch Progress.during("\(name) shuts down", work: { watch.wait() }) {
             case .ended(.shutdown(let reason)), .preserved(let reason):
                 Report.line("\(name) has shut down (\(reason.word), reason code \(reason.rawValue))")
             case .restarted: Report.line("\(name) has started over")

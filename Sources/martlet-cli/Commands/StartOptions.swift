@@ -21,7 +21,9 @@ struct StartOptions: ParsableArguments {
         options.timeoutSeconds = timeout
         let environment = Environment.current
         let registry = try GuestRegistry(directory: environment.runtimeDirectory)
-        let created = try GuestCreation(registry: registry, environment: environment).create(domain, options: options)
+        let created = try Progress.during("Building the guest") { () throws(OperatorError) in
+            try GuestCreation(registry: registry, environment: environment).create(domain, options: options)
+        }
         do {
             try run(created.entry, attachment, isPaused, isQuiet)
         } catch let error as OperatorError {
