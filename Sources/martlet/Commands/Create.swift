@@ -34,7 +34,8 @@ struct Create: ParsableCommand {
     func run() throws {
         let domain = try readConfiguration()
         if dryRun || Invocation.current.isDryRun {
-            print(domain.json(uuid: RandomUUID.make()).text())
+            // xl ends its JSON with an empty line.
+            print(domain.json(uuid: RandomUUID.make()).text() + "\n")
             return
         }
         var options = CreationOptions()
@@ -85,7 +86,7 @@ struct Create: ParsableCommand {
                 "Failed to read config file: \(file): \(SystemError.text(error.errno))", remedy: "check the path", code: .creationFailed)
         }
         if !quiet { Report.line("Parsing config from \(file)") }
-        return try judge(DomainDescription.read(content, source: file, overrides: overrides, probeKernel: KernelFile.probe))
+        return try judge(DomainDescription.readOnThisHost(content, source: file, overrides: overrides, probeKernel: KernelFile.probe))
     }
 
     /// Prints what there is to say about a configuration.
