@@ -33,8 +33,9 @@ func systemLibrary(_ name: String, pkgConfig: String?, debian: String) -> Target
 let package = Package(
     name: "martlet",
     products: [
-        .executable(name: "martlet", targets: ["martlet"]),
+        .executable(name: "martlet", targets: ["martlet-cli"]),
         .executable(name: "martlet-guest", targets: ["martlet-guest"]),
+        .library(name: "Martlet", targets: ["Martlet"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -72,7 +73,7 @@ let package = Package(
         // Layer 3: Xen semantics and devices.
         layer("XenDomain", imports: ["XenABI", "X86", "GuestMemory", "VirtualCPU", "LocalAPIC"]),
         layer("XenBus", imports: ["HostIO", "PVRing", "XenABI", "GuestMemory"]),
-        layer("BlockBackend", imports: ["CURing", "CNBD", "HostIO", "PVRing", "XenBus", "XenABI", "GuestMemory"]),
+        layer("BlockBackend", imports: ["CLinux", "CURing", "CNBD", "HostIO", "PVRing", "XenBus", "XenABI", "GuestMemory"]),
         layer("NetBackend", imports: ["CSlirp", "CLinux", "HostIO", "PVRing", "XenBus", "XenABI", "GuestMemory"]),
         layer("ConsoleBackend", imports: ["HostIO", "PVRing", "XenABI", "GuestMemory"]),
         layer("XenStoreServer", imports: ["HostIO", "PVRing", "XenABI", "XenStore", "GuestMemory"]),
@@ -87,20 +88,40 @@ let package = Package(
                 "XenDomain", "PVRing", "XenBus", "BlockBackend", "NetBackend", "ConsoleBackend", "XenStore", "XenStoreServer",
                 "ControlProtocol",
             ]),
-        layer("Toolstack", imports: ["DomainConfig", "ControlProtocol"]),
+        layer("Toolstack", imports: ["CLinux", "DomainConfig", "KernelImage", "ControlProtocol"]),
+        layer("Martlet", imports: ["Toolstack", "DomainConfig", "KernelImage", "ControlProtocol"]),
 
         // Layer 5: executables.
         .executableTarget(
-            name: "martlet",
-            dependencies: [
-                "Toolstack", "DomainConfig", "KernelImage", "ControlProtocol",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
+            name: "martlet-cli",
+            dependencies: ["Martlet", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
         .executableTarget(name: "martlet-guest", dependencies: ["Machine", "ControlProtocol"], swiftSettings: strict),
 
+        // The library in use.
+        .executableTarget(name: "example-console", dependencies: ["Martlet"], path: "examples/console", swiftSettings: strict),
+
+        // Measurements; `scripts/bench-store` runs it.
+        .executableTarget(
+            name: "bench-store", dependencies: ["HostIO", "PVRing", "XenStore", "XenStoreServer"], path: "Benchmarks/Store",
+            swiftSettings: strict),
+
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "DeviceTestSupport",
+            dependencies: [
+                "Machine", "PVRing", "XenBus", "XenABI", "X86", "XenDomain", "XenStore", "XenStoreServer", "GuestMemory", "VirtualCPU",
+            ],
+            path: "Tests/DeviceTestSupport", swiftSettings: strict),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "ControlProtocol", "DomainConfig", "GuestMemory", "KernelImage", "PVRing", "TestSupport", "X86Decoder", "XenABI",
+                "XenStore",
+                "XenStoreServer",
+            ], path: "Fuzz/Targets", swiftSettings: strict),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: strict),
         .executableTarget(name: "fake-guest", dependencies: ["ControlProtocol"], path: "Tests/FakeGuest", swiftSettings: strict),
         tests("X86", imports: []),
         tests("SoftFloat", imports: ["TestSupport"]),
@@ -115,12 +136,13 @@ let package = Package(
         tests("XenDomain", imports: ["XenABI", "X86", "GuestMemory", "VirtualCPU", "LocalAPIC", "TestSupport"]),
         tests("PVRing", imports: ["XenABI", "GuestMemory", "TestSupport"]),
         tests("XenStoreServer", imports: ["XenStore", "XenABI", "PVRing", "GuestMemory", "HostIO", "TestSupport"]),
-        tests("XenBus", imports: ["PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
-        tests("BlockBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
+        tests("XenBus", imports: ["PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport", "DeviceTestSupport"]),
+        tests("BlockBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport", "DeviceTestSupport"]),
         tests("NetBackend", imports: ["XenBus", "PVRing", "XenABI", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),
-        tests("Toolstack", imports: ["DomainConfig", "ControlProtocol", "TestSupport", "fake-guest", "martlet"]),
+        tests(
+            "Toolstack", imports: ["DomainConfig", "ControlProtocol", "KernelImage", "Martlet", "TestSupport", "fake-guest", "martlet-cli"]),
         tests(
             "Machine",
             imports: [
@@ -130,3 +152,9 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The program for libFuzzer, which brings the main function: it links only with `swift build --sanitize fuzzer`; see scripts/fuzz.
+if Context.environment["MARTLET_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(name: "martlet-fuzz", dependencies: ["FuzzTargets", "TestSupport"], path: "Fuzz/Driver", swiftSettings: strict))
+}

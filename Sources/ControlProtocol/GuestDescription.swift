@@ -58,6 +58,11 @@ public struct GuestDescription: Codable, Equatable, Sendable {
     public var onCrash: EndAction = .destroy
     public var onSoftReset: EndAction = .softReset
 
+    /// The host's processors each vCPU may run on, by vCPU; an empty list, or none for a vCPU, stands for all.
+    public var hardAffinity: [[Int]]?
+    /// The host's processors each vCPU should run on, in the same form. It is shown, and has no effect.
+    public var softAffinity: [[Int]]?
+
     /// The version the hypervisor reports.
     public var xenVersion = XenVersion()
     /// The wall clock shows local time instead of UTC.
@@ -69,6 +74,8 @@ public struct GuestDescription: Codable, Equatable, Sendable {
     public var timeoutSeconds: UInt32?
     /// Log of the guest process, appended to; nil: no log.
     public var logPath: String?
+    /// Where `coredump-destroy` and `coredump-restart` put the core, in place of an earlier one; nil: NAME.core beside the log.
+    public var coreDumpPath: String?
     /// Everything the guest writes to its console, appended; nil: no log.
     public var consoleLogPath: String?
 
@@ -84,6 +91,31 @@ public struct GuestDescription: Codable, Equatable, Sendable {
         self.maxMemoryKiB = maxMemoryKiB ?? memoryKiB
         self.vcpus = vcpus
         self.maxVCPUs = maxVCPUs ?? vcpus
+    }
+}
+
+extension GuestDescription {
+    /// The host's processors a vCPU may run on; nil for all.
+    public func hardAffinity(of vcpu: Int) -> [Int]? { Self.entry(hardAffinity, vcpu) }
+    /// The host's processors a vCPU should run on; nil for all.
+    public func softAffinity(of vcpu: Int) -> [Int]? { Self.entry(softAffinity, vcpu) }
+
+    /// Notes where a vCPU may and should run; nil for all.
+    public mutating func setAffinity(of vcpu: Int, hard: [Int]?, soft: [Int]?) {
+        hardAffinity = Self.replacing(hardAffinity, vcpu, hard)
+        softAffinity = Self.replacing(softAffinity, vcpu, soft)
+    }
+
+    private static func entry(_ table: [[Int]]?, _ vcpu: Int) -> [Int]? {
+        guard let table, table.indices.contains(vcpu), !table[vcpu].isEmpty else { return nil }
+        return table[vcpu]
+    }
+
+    private static func replacing(_ table: [[Int]]?, _ vcpu: Int, _ processors: [Int]?) -> [[Int]]? {
+        var table = table ?? []
+        while table.count <= vcpu { table.append([]) }
+        table[vcpu] = processors ?? []
+        return table.allSatisfy(\.isEmpty) ? nil : table
     }
 }
 

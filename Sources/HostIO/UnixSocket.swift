@@ -1,9 +1,12 @@
 import Glibc
+import Synchronization
 
 /// A listening Unix stream socket; its file goes with ``remove()``.
 public final class UnixListener: Sendable {
     public let descriptor: Descriptor
     public let path: String
+    /// Given up for a moment to turn a client away when the process has no descriptor left; see ``accept()``.
+    private let spare = Mutex(UnixListener.openSpare())
 
     /// Listens at `path`, with access for the owner only. A dead socket left there is replaced.
     ///
@@ -20,12 +23,31 @@ public final class UnixListener: Sendable {
     }
 
     /// The next client that waits, nil when none does.
+    ///
+    /// When the process has no descriptor left, one client is turned away: left waiting, it would make every poll return at once.
     public func accept() -> Descriptor? {
         let raw = Glibc.accept(descriptor.rawValue, nil, nil)
-        guard raw >= 0 else { return nil }
+        guard raw >= 0 else {
+            if errno == EMFILE || errno == ENFILE { turnAway() }
+            return nil
+        }
         let client = Descriptor(raw)
         do { try client.makeNonblocking() } catch { return nil }
         return client
+    }
+
+    private func turnAway() {
+        spare.withLock { spare in
+            spare = nil
+            let client = Glibc.accept(descriptor.rawValue, nil, nil)
+            if client >= 0 { close(client) }
+            spare = Self.openSpare()
+        }
+    }
+
+    private static func openSpare() -> Descriptor? {
+        let raw = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+        return raw >= 0 ? Descriptor(raw) : nil
     }
 
     public func remove() { unsafe unlink(path) }

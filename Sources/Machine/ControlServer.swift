@@ -13,6 +13,10 @@ final class ControlServer {
         var connection: ControlConnection
         var isWaiting = false
         var isGone = false
+        /// The reply to the last request taken, while it is being worked on.
+        var pending: PendingReply?
+        /// What came after that request.
+        var inputs: [ControlConnection.Input] = []
 
         init(_ number: Int32) { connection = ControlConnection(FileDescriptor(owning: number)) }
 
@@ -33,8 +37,10 @@ final class ControlServer {
     func prepare(_ entries: inout [pollfd]) {
         entries.append(pollfd(fd: listener.number, events: Int16(POLLIN), revents: 0))
         for client in clients {
-            let events = POLLIN | (client.connection.hasOutput ? POLLOUT : 0)
-            entries.append(pollfd(fd: client.connection.number, events: Int16(events), revents: 0))
+            // Nothing more is read from a client whose request is being worked on, and a hang-up would be reported without end.
+            let isListening = client.pending == nil
+            let events = (isListening ? POLLIN : 0) | (client.connection.hasOutput ? POLLOUT : 0)
+            entries.append(pollfd(fd: events == 0 ? -1 : client.connection.number, events: Int16(events), revents: 0))
         }
     }
 
@@ -42,26 +48,47 @@ final class ControlServer {
     ///
     /// - Parameters:
     ///   - entries: what ``prepare(_:)`` added.
-    ///   - answer: the reply to a request; nil for one that gets its answer when the guest ends.
-    func serve(_ entries: ArraySlice<pollfd>, answer: (ControlRequest) -> ControlReply?) {
+    ///   - answer: what comes of a request.
+    func serve(_ entries: ArraySlice<pollfd>, answer: (ControlRequest) -> Answer) {
         for (client, entry) in zip(clients, entries.dropFirst()) where entry.revents != 0 {
             if entry.revents & Int16(POLLOUT) != 0 { client.flush() }
-            if entry.revents & ~Int16(POLLOUT) != 0 { receive(client, answer) }
+            if entry.revents & ~Int16(POLLOUT) != 0, client.pending == nil { receive(client) }
         }
+        for client in clients { handle(client, answer) }
         clients.removeAll { $0.isGone }
         if entries.first?.revents != 0 { acceptClient() }
     }
 
-    private func receive(_ client: Client, _ answer: (ControlRequest) -> ControlReply?) {
+    private func receive(_ client: Client) {
         guard let inputs = client.connection.receive() else {
             client.isGone = true
             return
         }
-        for input in inputs where !client.isGone {
-            switch input {
-            case .malformed(let why): client.send(.error(OperatorError("this is no control request: \(why)", code: .usage)))
-            case .request(let request):
-                if let reply = answer(request) { client.send(reply) } else { client.isWaiting = true }
+        client.inputs += inputs
+    }
+
+    /// Answers what a client asked for, up to a request that takes time.
+    private func handle(_ client: Client, _ answer: (ControlRequest) -> Answer) {
+        if let reply = client.pending?.finished {
+            client.pending = nil
+            client.send(reply)
+        }
+        var taken = 0
+        while taken < client.inputs.count, client.pending == nil, !client.isGone {
+            handle(client.inputs[taken], client, answer)
+            taken += 1
+        }
+        client.inputs.removeFirst(taken)
+    }
+
+    private func handle(_ input: ControlConnection.Input, _ client: Client, _ answer: (ControlRequest) -> Answer) {
+        switch input {
+        case .malformed(let why): client.send(.error(OperatorError("this is no control request: \(why)", code: .usage)))
+        case .request(let request):
+            switch answer(request) {
+            case .reply(let reply): client.send(reply)
+            case .atEnd: client.isWaiting = true
+            case .later(let pending): client.pending = pending
             }
         }
     }

@@ -22,6 +22,11 @@ extension DomainConfiguration {
         maximumEventChannels = Int(description.maxEventChannels)
         tscMode = XenDomain.TSCMode(rawValue: UInt32(description.tscMode.rawValue)) ?? .automatic
         isMSRRelaxed = description.msrRelaxed
+        demandPages = Int((description.maxMemoryKiB - description.memoryKiB) / 4)
+        initialPages -= demandPages
+        maximumPages -= demandPages
+        // The pool has room for more than the guest may own at first, which is nothing it should see.
+        maximumMachineFrame = UInt64(poolPageCount - 1)
         storeFrame = image.xenstoreGFN
         consoleFrame = image.consoleGFN
         parameters[HVMParameter.timerMode] = UInt64(description.timerMode.rawValue)

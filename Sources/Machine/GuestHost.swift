@@ -11,13 +11,18 @@ final class GuestHost: DomainHost {
     private let log: GuestLog
     private let wakeUp: WakeUp
 
+    private let ring: HypervisorRing
+    private let domainID: UInt16
+
     /// - Parameter wakeUp: signalled when the domain has stopped.
-    init(clock: GuestClock, vcpuCount: Int, log: GuestLog, wakeUp: WakeUp) {
+    init(clock: GuestClock, vcpuCount: Int, domainID: UInt16, log: GuestLog, ring: HypervisorRing, wakeUp: WakeUp) {
         self.clock = clock
         parkings = (0..<vcpuCount).map { _ in Parking() }
         timer = TimerThread(clock: clock)
-        hypervisorLog = HypervisorLog(log)
+        hypervisorLog = HypervisorLog(log, ring: ring, domainID: domainID)
         self.log = log
+        self.ring = ring
+        self.domainID = domainID
         self.wakeUp = wakeUp
     }
 
@@ -30,6 +35,11 @@ final class GuestHost: DomainHost {
     /// Every vCPU has its thread from the start; it was woken already.
     func startVCPU(_ index: Int) { parkings[index].wake() }
     func shutdown(_ reason: ShutdownReason) { wakeUp.signal() }
-    func crashed(_ message: String) { log.write("the guest crashed: \(message)") }
+
+    func crashed(_ message: String) {
+        log.write("the guest crashed: \(message)")
+        ring.say("domain \(domainID) crashed: \(message)")
+    }
+
     func hypervisorLog(_ byte: UInt8) { hypervisorLog.append(byte, now: clock.now()) }
 }

@@ -6,8 +6,12 @@ import Glibc
 extension GuestMemory {
     /// Reserves the pool of a guest.
     ///
+    /// - Parameters:
+    ///   - pageCount: what the guest needs.
+    ///   - wish: room to raise its limit later; a host that has no address space for that gives the guest what it needs.
     /// - Throws: an error when the host has no address space for it; nothing stays reserved.
-    static func reserve(pageCount: Int) throws(OperatorError) -> GuestMemory {
+    static func reserve(pageCount: Int, wish: Int) throws(OperatorError) -> GuestMemory {
+        if wish > pageCount, let memory = try? GuestMemory(poolPageCount: min(wish, 1 << 30 - 1)) { return memory }
         do {
             return try GuestMemory(poolPageCount: pageCount)
         } catch {

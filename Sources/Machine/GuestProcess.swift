@@ -24,19 +24,20 @@ public enum GuestProcess {
     }
 
     /// Whatever happens, the directory is gone afterwards.
-    private static func serve(_ place: GuestDirectory, _ report: (StartupReport) -> Bool) -> Int32 {
+    private static func serve(_ first: GuestDirectory, _ report: (StartupReport) -> Bool) -> Int32 {
+        var place = first
         defer { place.remove() }
         do throws(OperatorError) {
             let description = try place.readDescription()
             let log = try open(description.logPath)
-            return try serve(description, place, log, report)
+            return try serve(description, &place, log, report)
         } catch {
             return refuse(error, report)
         }
     }
 
     private static func serve(
-        _ description: GuestDescription, _ place: GuestDirectory, _ log: GuestLog, _ report: (StartupReport) -> Bool
+        _ description: GuestDescription, _ place: inout GuestDirectory, _ log: GuestLog, _ report: (StartupReport) -> Bool
     ) throws(OperatorError) -> Int32 {
         let machine: Machine
         let signals: StopSignals
@@ -54,6 +55,7 @@ public enum GuestProcess {
             return ExitCode.creationFailed.rawValue
         }
         let end = machine.run(untilReadable: signals.descriptor)
+        place = machine.directory
         log.write("end: \(end.sentence)")
         return 0
     }

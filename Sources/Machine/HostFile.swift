@@ -29,6 +29,24 @@ enum HostFile {
         return try readAll(file, Int(status.st_size), subject)
     }
 
+    /// What the name of a file ends with that is not all written yet.
+    static let unfinished = ".new"
+
+    /// Writes a file of the owner's under another name and gives it its own at the end.
+    ///
+    /// - Throws: ``SystemError`` naming the path; what was there stays then.
+    static func replace(_ path: String, with bytes: [UInt8]) throws(SystemError) {
+        let temporary = path + unfinished
+        let number = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard number >= 0 else { throw SystemError("write", path, errno: errno) }
+        let code = Descriptor(number).writeAll(bytes[...]).code
+        guard code == 0, unsafe rename(temporary, path) == 0 else {
+            let code = code == 0 ? errno : code
+            unsafe unlink(temporary)
+            throw SystemError("write", path, errno: code)
+        }
+    }
+
     private static func readAll(_ file: Descriptor, _ byteCount: Int, _ subject: String) throws(OperatorError) -> [UInt8] {
         var failure: Int32 = 0
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initialized in

@@ -24,6 +24,9 @@ enum HostMemory {
         }
     }
 
+    /// What `mem-max` may give a guest beyond what it was created with: address space is reserved for as much as this machine has.
+    static func largestMaximumKiB(_ description: GuestDescription) -> UInt64 { max(totalKiB, description.maxMemoryKiB) }
+
     /// The largest resident size this process has had, in KiB.
     static var peakResidentKiB: UInt64 {
         var usage = rusage()

@@ -3,7 +3,7 @@ import Synchronization
 /// Turns the bytes a guest writes to the hypervisor's log port into lines of the guest's log.
 ///
 /// A guest may write without end. Lines are cut at ``maximumLineLength`` bytes; after a burst, only ``linesPerSecond`` get
-/// through, and a line tells how many did not. Bytes that are no printable ASCII are written as `\xHH`.
+/// through, and a line tells how many did not; the ring has them all, as far as they fit. Bytes that are no printable ASCII are written as `\xHH`.
 final class HypervisorLog: Sendable {
     static let maximumLineLength = 256
     static let burst = 4096
@@ -18,8 +18,15 @@ final class HypervisorLog: Sendable {
 
     private let state = Mutex(State())
     private let log: GuestLog
+    private let ring: HypervisorRing
+    private let domainID: UInt16
 
-    init(_ log: GuestLog) { self.log = log }
+    /// - Parameter ring: gets every line, with the domain in front as Xen has it.
+    init(_ log: GuestLog, ring: HypervisorRing, domainID: UInt16) {
+        self.log = log
+        self.ring = ring
+        self.domainID = domainID
+    }
 
     /// One byte of the guest. Any thread; `now` in nanoseconds of any clock that does not go back.
     func append(_ byte: UInt8, now: UInt64) {
@@ -43,6 +50,8 @@ final class HypervisorLog: Sendable {
 
     private func finishLine(_ state: inout State, _ now: UInt64) {
         defer { state.line.removeAll(keepingCapacity: true) }
+        let line = Self.printable(state.line)
+        ring.add("(d\(domainID)) \(line)")
         refill(&state, now)
         guard state.allowance > 0 else {
             state.suppressed += 1
@@ -50,7 +59,7 @@ final class HypervisorLog: Sendable {
         }
         state.allowance -= 1
         reportSuppressed(&state)
-        log.write("guest: \(Self.printable(state.line))")
+        log.write("guest: \(line)")
     }
 
     private func reportSuppressed(_ state: inout State) {

@@ -7,6 +7,7 @@ import PVRing
 import VirtualCPU
 import X86
 import XenABI
+import XenBus
 import XenDomain
 import XenStore
 import XenStoreServer
@@ -18,9 +19,11 @@ final class Life {
     let memory: GuestMemory
     let domain: Domain
     let host: GuestHost
-    let store: XenStoreServer
+    private(set) var store: XenStoreServer
+    private(set) var devices: Devices
     private let description: GuestDescription
-    private let threads: [VCPUThread]
+    private(set) var threads: [VCPUThread]
+    private let frames: RingFrames
     private let log: GuestLog
     private let console: ConsoleLine
 
@@ -30,11 +33,18 @@ final class Life {
         var directory: GuestDirectory
         var sockets: SocketDirectory
         var log: GuestLog
+        var hypervisorRing: HypervisorRing
         /// Signalled when the domain has stopped.
         var wakeUp: WakeUp
         var console: ConsoleLine
         var firstRun: FirstRun
         var makeEngine: EngineFactory
+    }
+
+    /// Guest frames of the rings that are there from the start.
+    private struct RingFrames {
+        var store: UInt64
+        var console: UInt64
     }
 
     /// Builds the guest, paused, with all its threads asleep.
@@ -46,19 +56,31 @@ final class Life {
         console = around.console
         var image = try BootFiles.image(for: description)
         let configuration = try DomainConfiguration(description, image: image)
-        memory = try GuestMemory.reserve(pageCount: configuration.poolPageCount)
+        memory = try GuestMemory.reserve(
+            pageCount: configuration.poolPageCount,
+            wish: configuration.poolPageCount - configuration.maximumPages + Self.pages(HostMemory.largestMaximumKiB(description)))
         try memory.fill(from: image)
         // The chunks share storage with kernel and ramdisk.
         image.chunks = []
         let clock = GuestClock(showsLocalTime: description.localtime, offsetSeconds: description.rtcTimeOffsetSeconds)
-        let host = GuestHost(clock: clock, vcpuCount: configuration.vcpuCount, log: log, wakeUp: around.wakeUp)
+        let host = GuestHost(
+            clock: clock, vcpuCount: configuration.vcpuCount, domainID: description.domainID, log: log,
+            ring: around.hypervisorRing, wakeUp: around.wakeUp)
         self.host = host
         domain = try Self.makeDomain(configuration, memory, host)
         domain.pause()
         threads = Self.makeThreads(domain, entry: image.entryState, around)
-        store = try Self.makeStore(around, domain, memory, image)
+        frames = RingFrames(store: image.xenstoreGFN, console: image.consoleGFN)
+        store = try Self.makeStore(around, domain, frames)
         do throws(OperatorError) {
-            try connect(image, around.sockets)
+            devices = try Devices(description, domain: domain, store: store, sockets: around.sockets, log: log)
+        } catch {
+            domain.detach()
+            store.stop()
+            throw error
+        }
+        do throws(OperatorError) {
+            try connect()
             try start()
         } catch {
             halt()
@@ -86,12 +108,14 @@ final class Life {
             let engine = around.makeEngine(vcpu.index, domain.memory, vcpu)
             vcpu.attach(engine)
             if vcpu.index == 0 { engine.registerState = entry }
-            return VCPUThread(vcpu: vcpu, engine: engine, parking: parking, firstRun: around.firstRun)
+            return VCPUThread(
+                vcpu: vcpu, engine: engine, parking: parking, firstRun: around.firstRun,
+                affinity: around.description.hardAffinity(of: vcpu.index))
         }
     }
 
     private static func makeStore(
-        _ around: Surroundings, _ domain: Domain, _ memory: GuestMemory, _ image: BootImage
+        _ around: Surroundings, _ domain: Domain, _ frames: RingFrames
     ) throws(OperatorError) -> XenStoreServer {
         let description = around.description
         var store = Store.forHost(server: "martlet-guest")
@@ -99,15 +123,15 @@ final class Life {
             try DomainTree(
                 domain: description.domainID, uuid: description.uuid, name: description.name, maximumMemory: description.maxMemoryKiB,
                 targetMemory: description.memoryKiB, maximumVCPUs: description.maxVCPUs, onlineVCPUs: description.vcpus,
-                storePort: domain.storePort, storeFrame: image.xenstoreGFN, consolePort: domain.consolePort,
-                consoleFrame: image.consoleGFN, consoleTerminal: around.directory.path(of: UnixSocket.consoleName),
+                storePort: domain.storePort, storeFrame: frames.store, consolePort: domain.consolePort,
+                consoleFrame: frames.console, consoleTerminal: around.directory.path(of: UnixSocket.consoleName),
                 startTime: startTime()
             ).create(in: &store)
         } catch {
             throw OperatorError("the guest's xenstore cannot be set up: \(error)", code: .creationFailed)
         }
         do {
-            let ring = try SharedPage(memory, GuestFrameNumber(image.xenstoreGFN))
+            let ring = try SharedPage(domain.memory, GuestFrameNumber(frames.store))
             return try XenStoreServer(
                 store: store, domain: description.domainID, ring: ring,
                 socketPath: around.sockets.path(of: GuestDirectory.storeSocketName),
@@ -127,13 +151,13 @@ final class Life {
     }
 
     /// Connects the backends to the guest's ports, which are silent from the start: the rings are looked at once.
-    private func connect(_ image: BootImage, _ sockets: SocketDirectory) throws(OperatorError) {
+    private func connect() throws(OperatorError) {
         let (store, console) = (store, console)
         bind(domain.storePort) { store.guestNotified() }
         bind(domain.consolePort) { console.guestNotified() }
         store.guestNotified()
         do {
-            try console.connect(try SharedPage(memory, GuestFrameNumber(image.consoleGFN)), to: domain)
+            try console.connect(try SharedPage(memory, GuestFrameNumber(frames.console)), to: domain)
         } catch {
             throw OperatorError(
                 "the guest's console cannot be opened: \(error)", remedy: "the directories of console log and sockets must be writable",
@@ -145,11 +169,19 @@ final class Life {
     private func start() throws(OperatorError) {
         do throws(HostError) {
             try store.start()
+            try devices.start()
             try host.timer.start(domain)
-            let (domain, log) = (domain, log)
-            for thread in threads { try thread.start { Self.dump($0, of: thread.vcpu.index, domain, log) } }
+            try startVCPUs()
         } catch {
             throw OperatorError("the guest's threads cannot be started: \(error)", remedy: "raise ulimit -u", code: .creationFailed)
+        }
+    }
+
+    private func startVCPUs() throws(HostError) {
+        let (domain, log) = (domain, log)
+        for thread in threads {
+            host.parkings[thread.vcpu.index].open()
+            try thread.start { Self.dump($0, of: thread.vcpu.index, domain, log) }
         }
     }
 
@@ -167,24 +199,96 @@ final class Life {
 
     func unpause() { domain.unpause() }
 
-    /// Writes the word the guest is asked to shut down with.
+    /// Does something while no vCPU executes.
+    func whilePaused<Result>(_ body: () -> Result) -> Result {
+        pause()
+        defer { unpause() }
+        return body()
+    }
+
+    /// The registers of all vCPUs; only while none executes.
+    var registers: [RegisterState] { threads.map(\.registerState) }
+
+    /// The guest's directory in its xenstore.
+    var home: String { "/local/domain/\(description.domainID)" }
+
+    /// Writes nodes of the guest's xenstore as the toolstack, all or none.
     ///
-    /// - Throws: ``StoreError``; nothing is written then.
-    func requestShutdown(_ mode: ShutdownMode) throws(StoreError) {
-        let path = "/local/domain/\(description.domainID)/control/shutdown"
-        try store.perform { (store) throws(StoreError) in try store.setText(mode.rawValue, at: path) }
+    /// - Throws: an error; nothing is written then.
+    func write(_ nodes: [(path: String, value: String)]) throws(OperatorError) {
+        do throws(DeviceFailure) {
+            try GuestStore(server: store).update(nodes.map { .write(path: $0.path, value: $0.value) })
+        } catch {
+            throw OperatorError("\(nodes.first?.path ?? "") cannot be written: \(error.message)")
+        }
+    }
+
+    /// The text of a node, if it is there.
+    func text(at path: String) -> String? { GuestStore(server: store).value(path) }
+
+    /// Pages of the guest's maximum as Xen counts them: a mebibyte on top for what is not RAM.
+    static func pages(_ kib: UInt64) -> Int { Int(kib / 4) + 256 }
+
+    /// Sets what the guest may own.
+    ///
+    /// - Throws: an error when no room was reserved for so much.
+    func setMaximumMemory(kib: UInt64) throws(OperatorError) {
+        let others = 1 + Int(description.maxGrantFrames)
+        guard Self.pages(kib) + others + domain.demandPages <= memory.poolPageCount else {
+            throw OperatorError(
+                "\(kib / 1024) MiB: only \(memory.poolPageCount / 256) MiB of address space were reserved for this guest",
+                remedy: "raise maxmem= in its configuration and restart it", code: .noMemory)
+        }
+        domain.setMaximumPages(Self.pages(kib))
     }
 
     /// Stops the domain if it has not stopped, ends the threads that execute it, and cuts its backends off. Memory and xenstore stay.
     func halt() {
         domain.shutdown(.powerOff)
         for thread in threads { thread.join() }
+        devices.close()
         host.timer.stop()
         host.hypervisorLog.flush(now: host.now())
         console.disconnect()
         domain.unbindHost(domain.storePort)
         domain.unbindHost(domain.consolePort)
         domain.detach()
+    }
+
+    /// Lets a domain that shut down go on with its memory and its vCPUs, as a kernel started by kexec expects it: a new xenstore and
+    /// new devices, rings and ports as at the start.
+    ///
+    /// - Throws: an error for the operator; ``halt()`` and ``close()`` are still to be called then.
+    func softReset(_ around: Surroundings) throws(OperatorError) {
+        for thread in threads { thread.join() }
+        devices.close()
+        console.disconnect()
+        store.stop()
+        do throws(DomainError) { try domain.softReset() } catch {
+            throw OperatorError("the guest's memory has no room for a soft reset: \(error)", code: .noMemory)
+        }
+        try clearRings()
+        store = try Self.makeStore(around, domain, frames)
+        devices = try Devices(description, domain: domain, store: store, log: log)
+        threads = threads.map { $0.successor }
+        try connect()
+        do throws(HostError) {
+            try store.start()
+            try devices.start()
+            try startVCPUs()
+        } catch {
+            throw OperatorError("the guest's threads cannot be started: \(error)", remedy: "raise ulimit -u", code: .creationFailed)
+        }
+    }
+
+    private func clearRings() throws(OperatorError) {
+        for frame in [frames.store, frames.console] {
+            do throws(GuestMemoryError) {
+                try memory.write(GuestPhysicalAddress(GuestFrameNumber(frame)), bytes: [UInt8](repeating: 0, count: GuestMemory.pageSize))
+            } catch {
+                throw OperatorError("the guest has given up the page of a ring (\(GuestFrameNumber(frame)))", code: .creationFailed)
+            }
+        }
     }
 
     /// Ends the xenstore, after ``halt()``.
@@ -195,6 +299,13 @@ final class Life {
         for line in RegisterDump.lines(state, vcpu: vcpu) { log.write(line) }
     }
 
+    /// What a core dump of this moment holds; only while no vCPU executes.
+    var core: CoreDump {
+        CoreDump(
+            memory: memory, memoryMap: domain.configuration.memoryMap, version: description.xenVersion,
+            vcpus: threads.map { CoreDump.VCPU(registers: $0.registerState, isOnline: $0.vcpu.isOnline) })
+    }
+
     // MARK: - what it does
 
     var isExecuting: Bool { threads.contains { $0.isExecuting } }
@@ -202,5 +313,14 @@ final class Life {
     var isBlocked: Bool { threads.allSatisfy { !$0.vcpu.isOnline || $0.isBlocked } }
     var instructionCount: UInt64 { threads.reduce(0) { $0 &+ $1.instructionCount } }
     var vcpuTimes: [UInt64] { threads.map(\.timeNanoseconds) }
+    var vcpuStatus: [VCPUStatus] {
+        threads.map { thread in
+            var status = VCPUStatus(
+                online: thread.vcpu.isOnline, running: thread.isExecuting, blocked: thread.isBlocked, processor: thread.processor,
+                timeNanoseconds: thread.timeNanoseconds)
+            status.hardAffinity = thread.hardAffinity
+            return status
+        }
+    }
     var onlineVCPUs: Int { domain.vcpus.count { $0.isOnline } }
 }

@@ -9,32 +9,44 @@ import XenDomain
 /// Everything happens on the thread that calls ``run(untilReadable:)``: it serves the control socket and hears of all else through one `poll`.
 /// The guest's own threads are those of its ``Life``.
 ///
-/// A restart builds a new domain in this process, from the files as they are then, under the same domain ID; console log,
-/// console clients and control clients stay. (Xen gives a new domain ID.)
+/// A restart builds a new domain in this process, from the files as they are then, under a new domain ID as on Xen; console log,
+/// console clients and control clients stay, and the directory moves.
 public final class Machine {
     /// A guest that stops sooner after its start is not started again before this time has passed.
     static let restartMilliseconds: UInt64 = 2000
-    /// A triple fault this soon after a start is a crash: the guest would do it again.
-    static let earlyFaultMilliseconds: UInt64 = 10_000
-
-    let description: GuestDescription
+    /// What a restart builds; live changes go into it.
+    var description: GuestDescription {
+        didSet { surroundings.description = description }
+    }
     let log: GuestLog
-    private let surroundings: Life.Surroundings
+    /// Moves with the domain ID.
+    public internal(set) var directory: GuestDirectory {
+        didSet { surroundings.directory = directory }
+    }
+    let hypervisorRing = HypervisorRing()
+    private(set) var surroundings: Life.Surroundings
     private let control: ControlServer
-    private let wakeUp: WakeUp
+    let wakeUp: WakeUp
     private let console: ConsoleLine
-    private let firstRun = FirstRun()
+    let firstRun = FirstRun()
     private let created = monotonicNanoseconds()
     /// Nil only between two lives.
-    private var life: Life?
-    private var lifeBegan = monotonicNanoseconds()
-    private var isPaused = true
+    var life: Life?
+    private(set) var lifeBegan = monotonicNanoseconds()
+    var restartLimit = RestartLimit()
+    private(set) var isPaused = true
     /// Why the present life is over although it is kept.
-    private var keptReason: ControlProtocol.ShutdownReason?
-    private var restartDue: UInt64?
-    private var end: GuestEnd?
+    var keptReason: ControlProtocol.ShutdownReason?
+    /// Set by `mem-max`; nil while it is what the description says.
+    var maxMemoryKiB: UInt64?
+    /// The guest stands still because its core is being written.
+    var isDumping = false
+    /// What other threads are doing for clients.
+    var jobs: [Job] = []
+    var restartDue: UInt64?
+    var end: GuestEnd?
     /// Of earlier lives.
-    private var pastInstructions: UInt64 = 0
+    private(set) var pastInstructions: UInt64 = 0
     private var pastVCPUTime: UInt64 = 0
 
     /// Builds the guest, paused, and opens its sockets in its directory.
@@ -45,29 +57,28 @@ public final class Machine {
         _ description: GuestDescription, directory: GuestDirectory, log: GuestLog, makeEngine: EngineFactory? = nil
     ) throws(OperatorError) {
         self.description = description
+        self.directory = directory
         self.log = log
         try HostMemory.check(description)
         do {
             wakeUp = try WakeUp()
-            let sockets = try SocketDirectory(directory.path, longestName: GuestDirectory.storeSocketName.utf8.count)
+            let sockets = try SocketDirectory(directory.path)
             control = try ControlServer(directory: directory.path)
             console = ConsoleLine(logPath: description.consoleLogPath, socketPath: sockets.path(of: UnixSocket.consoleName))
             surroundings = Life.Surroundings(
-                description: description, directory: directory, sockets: sockets, log: log, wakeUp: wakeUp, console: console,
-                firstRun: firstRun, makeEngine: makeEngine ?? EngineKind(description.engine).factory)
+                description: description, directory: directory, sockets: sockets, log: log, hypervisorRing: hypervisorRing, wakeUp: wakeUp,
+                console: console, firstRun: firstRun, makeEngine: makeEngine ?? EngineKind(description.engine).factory)
         } catch {
             throw Self.failure(opening: directory, error)
         }
         do {
-            life = try Life(surroundings)
+            let first = try Life(surroundings)
+            reportIgnoredKeys()
+            begin(first)
         } catch {
             console.close()
             throw error
         }
-        reportIgnoredKeys()
-        log.write(
-            "domain \(description.domainID) \"\(description.name)\" is built: \(description.memoryKiB / 1024) MiB, "
-                + "\(description.vcpus) vCPUs of \(description.maxVCPUs), engine \(engineName)")
     }
 
     private static func failure(opening directory: GuestDirectory, _ error: any Error) -> OperatorError {
@@ -98,6 +109,7 @@ public final class Machine {
             control.prepare(&entries)
             if unsafe poll(&entries, nfds_t(entries.count), millisecondsToWait()) < 0 { continue }
             wakeUp.clear()
+            finishJobs()
             control.serve(entries[2...]) { answer($0) }
             if entries[1].revents != 0, end == nil { destroy("a signal") }
             noteTime()
@@ -124,111 +136,37 @@ public final class Machine {
             log.write("\(seconds) seconds are over: the guest is destroyed")
             end = .timeout
         }
-        if let due = restartDue, now >= due, end == nil { restart() }
+        if let due = restartDue, now >= due, end == nil { restartNow() }
     }
 
-    // MARK: - requests
+    // MARK: - simple requests
 
-    private func answer(_ request: ControlRequest) -> ControlReply? {
-        switch request {
-        case .hello: return .hello(domainID: description.domainID, name: description.name)
-        case .status: return .status(status)
-        case .wait: return nil
-        case .destroy: destroy("a request")
-        case .pause: pause()
-        case .unpause: unpause()
-        case .shutdown(let mode): return requestShutdown(mode)
-        default: return .error(OperatorError("this version does not answer \"\(request.word)\""))
-        }
-        return .ok
-    }
-
-    private func destroy(_ cause: String) {
+    func destroy(_ cause: String) {
         guard end == nil else { return }
         log.write("the guest is destroyed by \(cause)")
+        log.write("Domain \(description.domainID) has been destroyed.")
         end = .destroyed
     }
 
-    private func pause() {
+    func pause() {
         guard !isPaused else { return }
         isPaused = true
         life?.pause()
         log.write("the guest is paused")
     }
 
-    private func unpause() {
+    func unpause() {
         guard isPaused else { return }
         isPaused = false
         life?.unpause()
         log.write("the guest is unpaused")
     }
 
-    private func requestShutdown(_ mode: ShutdownMode) -> ControlReply {
-        guard mode != .suspend else {
-            return .error(OperatorError("this version cannot resume a guest that suspended", remedy: "use pause instead"))
-        }
-        guard let life, keptReason == nil else {
-            return .error(OperatorError("the guest \(description.name) is not running"))
-        }
-        do {
-            try life.requestShutdown(mode)
-        } catch {
-            return .error(OperatorError("control/shutdown cannot be written: \(error)"))
-        }
-        log.write("the guest was asked to shut down (\(mode.rawValue))")
-        return .ok
-    }
-
-    var status: GuestStatus {
-        let isAlive = keptReason == nil && life != nil
-        let state = GuestState(
-            running: isAlive && life?.isExecuting ?? false, blocked: isAlive && life?.isBlocked ?? false, paused: isPaused,
-            shutdownReason: keptReason, dying: life == nil)
-        let pages = life?.domain.totalPages ?? 0
-        return GuestStatus(
-            domainID: description.domainID, name: description.name, uuid: description.uuid, state: state,
-            vcpuTimesNanoseconds: life?.vcpuTimes ?? [], onlineVCPUs: life?.onlineVCPUs ?? 0, currentMemoryKiB: UInt64(pages) * 4,
-            maxMemoryKiB: description.maxMemoryKiB, uptimeNanoseconds: firstRun.nanoseconds.map { monotonicNanoseconds() - $0 } ?? 0,
-            processID: getpid(), instructionCount: pastInstructions + (life?.instructionCount ?? 0),
-            startedNanoseconds: firstRun.nanoseconds)
-    }
-
-    // MARK: - the guest stops
-
-    private func noteShutdown() {
-        guard end == nil, keptReason == nil, let life, let code = life.domain.shutdownReason else { return }
-        life.halt()
-        let reason = judge(ControlProtocol.ShutdownReason(rawValue: code.rawValue), life)
-        log.write("domain \(description.domainID) has shut down, reason \(reason.rawValue) (\(reason.word))")
-        follow(EndPolicy(description).action(for: reason), reason)
-    }
-
-    /// A triple fault counts as a reboot, which is what it is on a PC; but one at the start would repeat itself for ever.
-    private func judge(_ reason: ControlProtocol.ShutdownReason, _ life: Life) -> ControlProtocol.ShutdownReason {
-        guard life.domain.hasTripleFaulted else { return reason }
-        log.write("the guest's processor stopped with a triple fault")
-        let age = monotonicNanoseconds() - lifeBegan
-        return reason == .reboot && age < Self.earlyFaultMilliseconds * 1_000_000 ? .crash : reason
-    }
-
-    private func follow(_ decision: EndPolicy.Decision, _ reason: ControlProtocol.ShutdownReason) {
-        if let remark = decision.remark { log.write(remark) }
-        switch decision.step {
-        case .destroy:
-            log.write("action: the guest is destroyed")
-            end = .shutdown(reason: reason)
-        case .preserve:
-            log.write("action: the guest is kept until it is destroyed")
-            keptReason = reason
-        case .restart:
-            log.write("action: the guest is started anew")
-            letGo()
-            restartDue = max(monotonicNanoseconds(), lifeBegan + Self.restartMilliseconds * 1_000_000)
-        }
-    }
+    // MARK: - the end of a life
 
     /// Adds up what the present life did, and ends it.
-    private func letGo() {
+    func letGo() {
+        endJobs()
         guard let life else { return }
         pastInstructions += life.instructionCount
         pastVCPUTime += life.vcpuTimes.reduce(0, &+)
@@ -236,18 +174,15 @@ public final class Machine {
         self.life = nil
     }
 
-    private func restart() {
-        restartDue = nil
-        do {
-            let next = try Life(surroundings)
-            life = next
-            lifeBegan = monotonicNanoseconds()
-            log.write("domain \(description.domainID) is built again")
-            if !isPaused { next.unpause() }
-        } catch {
-            log.write("the guest cannot be started anew: \(error.cause)")
-            end = .failed(message: error.cause)
-        }
+    /// A life has been built.
+    func begin(_ next: Life) {
+        life = next
+        lifeBegan = monotonicNanoseconds()
+        log.write(
+            "domain \(description.domainID) \"\(description.name)\" is built: \(description.memoryKiB / 1024) MiB, "
+                + "\(description.vcpus) vCPUs of \(description.maxVCPUs), engine \(engineName)")
+        hypervisorRing.say("domain \(description.domainID) is built")
+        announceLife()
     }
 
     /// Ends a guest that nobody wants to run.

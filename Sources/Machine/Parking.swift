@@ -14,6 +14,9 @@ final class Parking: @unchecked Sendable {
         }
     }
 
+    /// Before another thread executes the vCPU: it may execute something from now on.
+    func open() { condition.withLock { isParked = false } }
+
     /// For the vCPU's thread: it will not execute anything any more.
     func close() {
         condition.withLock {

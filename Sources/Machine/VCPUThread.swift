@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import HostIO
 import Synchronization
@@ -14,11 +15,15 @@ final class VCPUThread: @unchecked Sendable {
     private let published = Atomic<UInt64>(0)
     private let waitsByItself = Atomic<Bool>(false)
     private let cpuClock = Atomic<Int32>(0)
+    private let threadID = Atomic<Int32>(0)
+    private let affinity: Mutex<[Int]?>
     private let finalTime = Atomic<UInt64>(0)
     private let isOver = Atomic<Bool>(false)
     private var thread: HostThread?
 
-    init(vcpu: VCPU, engine: any VirtualCPU, parking: Parking, firstRun: FirstRun) {
+    /// - Parameter affinity: the host's processors the thread may run on; nil for all.
+    init(vcpu: VCPU, engine: any VirtualCPU, parking: Parking, firstRun: FirstRun, affinity: [Int]?) {
+        self.affinity = Mutex(affinity)
         self.vcpu = vcpu
         self.engine = engine
         self.parking = parking
@@ -32,6 +37,7 @@ final class VCPUThread: @unchecked Sendable {
             thread = try HostThread(stackByteCount: 1 << 20) { [self] in
                 HostThread.nameCurrent("vcpu\(vcpu.index)")
                 noteClock()
+                takePlace()
                 execute()
                 published.store(engine.instructionCount, ordering: .relaxed)
                 finalTime.store(HostClock.read(CLOCK_THREAD_CPUTIME_ID), ordering: .relaxed)
@@ -43,6 +49,11 @@ final class VCPUThread: @unchecked Sendable {
             parking.close()
             throw error
         }
+    }
+
+    /// A thread for the same vCPU and engine, to be started after this one has ended. Its time counts from 0.
+    var successor: VCPUThread {
+        VCPUThread(vcpu: vcpu, engine: engine, parking: parking, firstRun: firstRun, affinity: hardAffinity)
     }
 
     /// Waits for the thread's end; the domain must have stopped.
@@ -76,7 +87,40 @@ final class VCPUThread: @unchecked Sendable {
         if unsafe pthread_getcpuclockid(pthread_self(), &clock) == 0 { cpuClock.store(clock, ordering: .releasing) }
     }
 
+    // MARK: - where it runs
+
+    private func takePlace() {
+        affinity.withLock { affinity in
+            threadID.store(martlet_thread_id(), ordering: .relaxed)
+            // What cannot be is told when it is asked for; at the start the thread runs anywhere instead.
+            if affinity != nil, Affinity.apply(affinity, to: 0) != 0 { affinity = nil }
+        }
+    }
+
+    /// Lets the thread run on these processors of the host from now on; nil for all.
+    ///
+    /// - Returns: 0, or the `errno` with which the host refused; nothing has changed then.
+    func setAffinity(_ processors: [Int]?) -> Int32 {
+        affinity.withLock { affinity in
+            let thread = threadID.load(ordering: .relaxed)
+            let code = thread == 0 || isOver.load(ordering: .acquiring) ? 0 : Affinity.apply(processors, to: thread)
+            if code == 0 { affinity = processors }
+            return code
+        }
+    }
+
+    var hardAffinity: [Int]? { affinity.withLock { $0 } }
+
+    /// The host's processor the thread ran on last; nil before it ran and after its end.
+    var processor: Int? {
+        let thread = threadID.load(ordering: .relaxed)
+        return thread == 0 || isOver.load(ordering: .acquiring) ? nil : Affinity.processor(of: thread)
+    }
+
     // MARK: - for other threads
+
+    /// The vCPU's registers; only while it executes nothing.
+    var registerState: RegisterState { engine.registerState }
 
     var isExecuting: Bool { !parking.isResting }
     /// The vCPU waits for an event, whether the domain is paused or not.

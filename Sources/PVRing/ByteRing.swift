@@ -1,3 +1,5 @@
+internal import XenABI
+
 /// Where one direction of a byte stream lies in its page. `byteCount` is a power of two.
 public struct ByteRingLayout: Hashable, Sendable {
     public var buffer: Int
@@ -5,9 +7,12 @@ public struct ByteRingLayout: Hashable, Sendable {
     public var consumer: Int
     public var producer: Int
 
-    /// Reference: Xen `public/io/xs_wire.h`, `struct xenstore_domain_interface`.
-    public static let storeRequests = ByteRingLayout(buffer: 0, byteCount: 1024, consumer: 2048, producer: 2052)
-    public static let storeReplies = ByteRingLayout(buffer: 1024, byteCount: 1024, consumer: 2056, producer: 2060)
+    public static let storeRequests = ByteRingLayout(
+        buffer: XenStoreRing.requests, byteCount: XenStoreRing.byteCount, consumer: XenStoreRing.requestConsumer,
+        producer: XenStoreRing.requestProducer)
+    public static let storeReplies = ByteRingLayout(
+        buffer: XenStoreRing.replies, byteCount: XenStoreRing.byteCount, consumer: XenStoreRing.replyConsumer,
+        producer: XenStoreRing.replyProducer)
     /// Reference: Xen `public/io/console.h`, `struct xencons_interface`. "in" goes to the guest.
     public static let consoleInput = ByteRingLayout(buffer: 0, byteCount: 1024, consumer: 3072, producer: 3076)
     public static let consoleOutput = ByteRingLayout(buffer: 1024, byteCount: 2048, consumer: 3080, producer: 3084)

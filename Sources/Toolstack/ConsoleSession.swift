@@ -5,7 +5,7 @@ internal import Glibc
 public struct ConsoleSession: ~Copyable {
     /// Why a session ended.
     public enum Ending: Equatable, Sendable {
-        /// The operator typed Ctrl-], or nobody takes the output any more.
+        /// The operator typed the escape character, or nobody takes the output any more.
         case detached
         /// The guest has come to its end; all it wrote has been shown.
         case ended(GuestEnd)
@@ -27,8 +27,10 @@ public struct ConsoleSession: ~Copyable {
     private var end: GuestEnd?
     private var deadline: Int64?
 
+    private let escape: UInt8
+
     /// Ctrl-].
-    private static let escape: UInt8 = 0x1d
+    public static let defaultEscape: UInt8 = 0x1d
     /// How long after the guest's end its last output may take.
     private static let drainMilliseconds: Int64 = 5000
 
@@ -39,22 +41,27 @@ public struct ConsoleSession: ~Copyable {
     ///   - input: where the operator's typing comes from; at its end the session goes on without.
     ///   - output: where the guest's output goes to.
     ///   - timeoutMilliseconds: ends the session with ``Ending/deadline``.
+    ///   - escape: the character that ends the session when it is typed at a terminal.
     /// - Throws: an error when the guest's process does not answer.
     public static func connect(
-        _ entry: GuestRegistry.Entry, withConsole: Bool, input: Int32 = 0, output: Int32 = 1, timeoutMilliseconds: Int64? = nil
+        _ entry: GuestRegistry.Entry, withConsole: Bool, input: Int32 = 0, output: Int32 = 1, timeoutMilliseconds: Int64? = nil,
+        escape: UInt8 = Self.defaultEscape
     ) throws(OperatorError) -> ConsoleSession {
         let control = try answered(entry) { () throws(SystemError) in try ControlClient(directory: entry.directory) }
         guard withConsole else {
-            return ConsoleSession(control, console: nil, input: input, output: output, timeoutMilliseconds: timeoutMilliseconds)
+            return ConsoleSession(
+                control, console: nil, input: input, output: output, timeoutMilliseconds: timeoutMilliseconds, escape: escape)
         }
         let console = try answered(entry) { () throws(SystemError) in
             try UnixSocket.connect(directory: entry.directory, name: UnixSocket.consoleName)
         }
-        return ConsoleSession(control, console: console, input: input, output: output, timeoutMilliseconds: timeoutMilliseconds)
+        return ConsoleSession(
+            control, console: console, input: input, output: output, timeoutMilliseconds: timeoutMilliseconds, escape: escape)
     }
 
     private init(
-        _ control: consuming ControlClient, console: consuming FileDescriptor?, input: Int32, output: Int32, timeoutMilliseconds: Int64?
+        _ control: consuming ControlClient, console: consuming FileDescriptor?, input: Int32, output: Int32, timeoutMilliseconds: Int64?,
+        escape: UInt8
     ) {
         let withConsole = console != nil
         if let number = console?.number { _ = fcntl(number, F_SETFL, O_NONBLOCK) }
@@ -63,6 +70,7 @@ public struct ConsoleSession: ~Copyable {
         self.console = console
         self.input = input
         self.output = output
+        self.escape = escape
         inputIsOpen = withConsole
         deadline = timeoutMilliseconds.map { Self.now() + $0 }
     }
@@ -168,7 +176,7 @@ public struct ConsoleSession: ~Copyable {
             return true
         }
         let typed = buffer[..<count]
-        if isTerminal, let position = typed.firstIndex(of: Self.escape) {
+        if isTerminal, let position = typed.firstIndex(of: escape) {
             pendingInput = Array(typed[..<position])
             if let number = console?.number { writeInput(number) }
             return false

@@ -22,6 +22,23 @@ public enum Files {
         }
     }
 
+    /// The first bytes of a file, fewer when it is shorter; nil when it cannot be read.
+    static func start(of path: String, count: Int) -> [UInt8]? {
+        let number = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard number >= 0 else { return nil }
+        let file = FileDescriptor(owning: number)
+        var buffer = [UInt8](repeating: 0, count: count)
+        let read = unsafe Glibc.read(file.number, &buffer, count)
+        return read < 0 ? nil : Array(buffer[..<read])
+    }
+
+    /// Whether two paths lead to one file.
+    static func isSame(_ one: String, _ other: String) -> Bool {
+        var first = stat()
+        var second = stat()
+        return unsafe stat(one, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev && first.st_ino == second.st_ino
+    }
+
     /// Replaces a file in one step, readable by its owner only.
     static func write(_ path: String, _ content: [UInt8]) throws(SystemError) {
         let temporary = path + ".new"

@@ -1,6 +1,9 @@
 public import ControlProtocol
 internal import Glibc
 
+/// One living guest.
+public typealias Guest = GuestRegistry.Entry
+
 /// What can be asked of a living guest.
 extension GuestRegistry.Entry {
     /// The guest's state.
@@ -40,20 +43,30 @@ extension GuestRegistry.Entry {
 
     /// Whether the guest's process has ended; waits so long for it.
     private func waitUntilGone(milliseconds: Int) -> Bool {
-        for waited in 0... {
-            if (try? GuestLock.isHeld(directory: directory)) != true { return true }
-            if waited * 20 >= milliseconds { return false }
-            usleep(20_000)
+        var waited = 0
+        while true {
+            if (try? GuestLock.isHeld(directory: directory)) != true {
+                ChildProcesses.collect()
+                return true
+            }
+            if waited >= milliseconds { return false }
+            // Most guests are gone at once.
+            let pause = min(20, 1 + waited / 4)
+            usleep(UInt32(pause) * 1000)
+            waited += pause
         }
-        return false
     }
 
-    private func ask(_ request: ControlRequest, timeoutMilliseconds: Int32 = 30_000) throws(OperatorError) -> ControlReply {
+    /// Sends one request and waits for its reply.
+    ///
+    /// - Throws: what the guest's process refuses it for, or that it does not answer in time; nothing is known of the request then.
+    func ask(_ request: ControlRequest, timeoutMilliseconds: Int32 = 30_000) throws(OperatorError) -> ControlReply {
         var client = try connect()
         do throws(ControlClientError) {
             return try client.ask(request, timeoutMilliseconds: timeoutMilliseconds)
         } catch .refused(let error) {
-            throw error
+            // Codes of their own are for creation; whatever a living guest cannot do is a plain failure.
+            throw OperatorError(error.cause, remedy: error.remedy)
         } catch {
             throw noAnswer(error == .timeout ? "no reply within \(timeoutMilliseconds / 1000) s" : "\(error)")
         }
@@ -73,7 +86,7 @@ extension GuestRegistry.Entry {
             remedy: "it may still be starting; `martlet destroy \(domainID)' ends it in any case")
     }
 
-    private var unexpectedAnswer: OperatorError {
+    var unexpectedAnswer: OperatorError {
         OperatorError("the process of the guest \"\(description.name)\" gave an answer that does not fit the question")
     }
 }

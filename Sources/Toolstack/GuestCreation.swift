@@ -63,12 +63,14 @@ public struct GuestCreation: Sendable {
     private func start(_ reservation: borrowing GuestRegistry.Reservation) throws(OperatorError) -> CreatedGuest {
         let process = try GuestProcess.start(executable: environment.guestExecutable, reservation: reservation)
         let ready = try process.waitForReport(logPath: reservation.description.logPath)
+        ChildProcesses.collect()
+        ChildProcesses.add(process.processID)
         let entry = GuestRegistry.Entry(
             domainID: reservation.description.domainID, directory: reservation.directory, description: reservation.description)
         return CreatedGuest(entry: entry, processID: process.processID, engine: ready.engine)
     }
 
-    private func describe(_ domain: DomainDescription, _ options: CreationOptions) throws(OperatorError) -> GuestDescription {
+    func describe(_ domain: DomainDescription, _ options: CreationOptions) throws(OperatorError) -> GuestDescription {
         guard domain.type == .pvh, let kernel = domain.kernel else {
             throw OperatorError("only PVH guests with a kernel can be created", remedy: "write type=\"pvh\" and kernel=", code: .invalid)
         }

@@ -1,9 +1,9 @@
 public import ControlProtocol
-internal import DomainConfig
+public import KernelImage
 
-/// The text of `martlet list`, in xl's columns.
+/// The text of `martlet list` and of the verbs that share its columns.
 public struct GuestListing: Sendable {
-    /// One line: a guest and what its process says, or nil when it does not answer.
+    /// One line: a guest and what its process says, or nothing but its description when that does not answer.
     public struct Row: Sendable {
         public var domainID: UInt16
         public var name: String
@@ -12,6 +12,8 @@ public struct GuestListing: Sendable {
         public var vcpus: Int
         public var state: GuestState
         public var seconds: Double
+        /// The host's processors all its vCPUs may run on; nil for all.
+        public var affinity: [Int]?
 
         public init(domainID: UInt16, name: String, uuid: String, memoryMiB: UInt64, vcpus: Int, state: GuestState, seconds: Double) {
             self.domainID = domainID
@@ -24,22 +26,81 @@ public struct GuestListing: Sendable {
         }
     }
 
-    public var rows: [Row]
+    /// What stands behind the usual columns.
+    public struct Extras: OptionSet, Sendable {
+        public var rawValue: Int
+        public init(rawValue: Int) { self.rawValue = rawValue }
 
-    public init(rows: [Row]) { self.rows = rows }
-
-    /// Header and rows; `verbose` adds UUID, shutdown reason and security label.
-    public func text(verbose: Bool = false) -> String {
-        var text = "Name                                        ID   Mem VCPUs\tState\tTime(s)"
-        if verbose { text += "   UUID                            Reason-Code\tSecurity Label" }
-        text += "\n"
-        for row in rows { text += row.line(verbose: verbose) + "\n" }
-        return text
+        /// UUID and shutdown reason; brings the label with it.
+        public static let uuid = Extras(rawValue: 1)
+        /// The security label, which no guest has.
+        public static let label = Extras(rawValue: 2)
+        public static let pool = Extras(rawValue: 4)
+        public static let affinity = Extras(rawValue: 8)
+        /// Claimed memory, which no guest has (`claims`).
+        public static let claims = Extras(rawValue: 16)
     }
 
-    /// A line of `martlet vm-list`.
-    public static func vmLine(uuid: String, domainID: UInt16, name: String) -> String {
-        "\(uuid)  \(domainID)    \(Columns.left(name, 30))"
+    public var rows: [Row]
+    /// The host's processors, to tell "all" from others.
+    public var processors: [Int]
+
+    public init(rows: [Row], processors: [Int] = []) {
+        self.rows = rows
+        self.processors = processors
+    }
+
+    /// Header and rows.
+    public func text(_ extras: Extras = []) -> String {
+        var text = "Name                                        ID   Mem VCPUs\tState\tTime(s)"
+        if extras.contains(.uuid) { text += "   UUID                            Reason-Code\tSecurity Label" }
+        if extras.contains(.label), !extras.contains(.uuid) { text += "   Security Label" }
+        if extras.contains(.pool) { text += "         Cpupool" }
+        if extras.contains(.affinity) { text += " NODE Affinity" }
+        if extras.contains(.claims) { text += "  Claimed" }
+        return rows.reduce(text + "\n") { $0 + line($1, extras) + "\n" }
+    }
+
+    private func line(_ row: Row, _ extras: Extras) -> String {
+        var line = row.line
+        if extras.contains(.uuid) {
+            line += " " + row.uuid + " " + Columns.right(row.state.shutdownReason.map { String($0.rawValue, radix: 16) } ?? "-", 8)
+        }
+        if !extras.isDisjoint(with: [.uuid, .label]) { line += " " + Columns.right("-", 16) }
+        if extras.contains(.pool) { line += Columns.right(PoolListing.name, 16) }
+        if extras.contains(.affinity) { line += " " + CPUList.text(row.affinity, of: processors) }
+        if extras.contains(.claims) { line += " " + Columns.right("0", 5) }
+        return line
+    }
+
+    /// The text of `sharing`: no pages are shared.
+    public var sharingText: String {
+        rows.reduce("Name                                        ID   Mem Shared\n") { text, row in
+            let start = Columns.left(row.name, 40) + " " + Columns.right("\(row.domainID)", 5) + " "
+            return text + start + Columns.right("\(row.memoryMiB)", 5) + "  " + Columns.right("0", 5) + "\n"
+        }
+    }
+
+    /// The text of `vm-list`.
+    public var uuidText: String {
+        rows.reduce("UUID                                  ID    name\n") {
+            $0 + "\($1.uuid)  \($1.domainID)    \(Columns.left($1.name, 30))\n"
+        }
+    }
+
+    /// An array with an object for each row.
+    public var json: JSONValue {
+        .array(
+            rows.map { row in
+                .object([
+                    .init("domid", .integer(Int64(row.domainID))), .init("name", .string(row.name)), .init("uuid", .string(row.uuid)),
+                    .init("memoryMiB", .integer(Int64(clamping: row.memoryMiB))), .init("vcpus", .integer(Int64(row.vcpus))),
+                    .init("state", .string(row.state.letters)),
+                    .init("shutdownReason", row.state.shutdownReason.map { .string($0.word) } ?? .null),
+                    .init("cpuTimeMilliseconds", .integer(Int64(clamping: UInt64(max(0, row.seconds * 1000))))),
+                    .init("affinity", row.affinity.map { .array($0.map { .integer(Int64($0)) }) } ?? .null),
+                ])
+            })
     }
 
     /// The host, which xl lists as domain 0.
@@ -63,61 +124,12 @@ extension GuestListing.Row {
         state = status.state
         let nanoseconds = status.vcpuTimesNanoseconds.reduce(UInt64(0)) { $0 &+ $1 }
         seconds = Double(nanoseconds) / 1e9
+        let hard = status.vcpus.map(\.hardAffinity)
+        if let first = hard.first ?? nil, hard.allSatisfy({ $0 == first }) { affinity = first }
     }
 
-    fileprivate func line(verbose: Bool) -> String {
-        var line =
-            Columns.left(name, 40) + " " + Columns.right("\(domainID)", 5) + " " + Columns.right("\(memoryMiB)", 5) + " "
+    fileprivate var line: String {
+        Columns.left(name, 40) + " " + Columns.right("\(domainID)", 5) + " " + Columns.right("\(memoryMiB)", 5) + " "
             + Columns.right("\(vcpus)", 5) + "     " + state.letters + "  " + Columns.right(Columns.tenths(seconds), 8)
-        guard verbose else { return line }
-        let reason = state.shutdownReason.map { String($0.rawValue, radix: 16) } ?? "-"
-        line += " " + uuid + " " + Columns.right(reason, 8) + " " + Columns.right("-", 16)
-        return line
-    }
-}
-
-/// Text in columns.
-enum Columns {
-    static func left(_ text: String, _ width: Int) -> String { text + padding(text, width) }
-    static func right(_ text: String, _ width: Int) -> String { padding(text, width) + text }
-
-    /// A number with one decimal.
-    static func tenths(_ value: Double) -> String {
-        guard value.isFinite, abs(value) < 1e15 else { return "-" }
-        let tenths = Int64((value * 10).rounded())
-        return "\(tenths / 10).\(abs(tenths % 10))"
-    }
-
-    private static func padding(_ text: String, _ width: Int) -> String {
-        String(repeating: " ", count: max(0, width - text.unicodeScalars.count))
-    }
-}
-
-extension GuestRegistry.Entry {
-    /// The configuration as libxl's JSON, as `create` stored it.
-    ///
-    /// - Throws: an error when the guest has just ended.
-    public func configurationJSON() throws(OperatorError) -> String {
-        do throws(SystemError) {
-            return String(decoding: try Files.read("\(directory)/\(GuestCreation.configurationFileName)"), as: UTF8.self)
-        } catch {
-            throw OperatorError("the configuration of \"\(description.name)\" cannot be read: \(error.sentence)")
-        }
-    }
-}
-
-extension GuestListing {
-    /// The host's entry in `list -l`.
-    public static var hostConfigurationJSON: String {
-        JSONText.object([
-            ("c_info", .object([("type", .string("pv")), ("name", .string("Domain-0"))])),
-            (
-                "b_info",
-                .object([
-                    ("max_memkb", .number(Int64(clamping: Host.memoryKiB))), ("target_memkb", .number(Int64(clamping: Host.memoryKiB))),
-                    ("sched_params", .object([])), ("type.pv", .object([])), ("arch_arm", .object([])), ("arch_x86", .object([])),
-                ])
-            ),
-        ]).text()
     }
 }

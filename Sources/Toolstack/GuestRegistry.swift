@@ -30,6 +30,7 @@ public struct GuestRegistry: Sendable {
 
     /// The living guests by domain ID. Stale directories are removed on the way.
     public func guests() throws(OperatorError) -> [Entry] {
+        ChildProcesses.collect()
         let (entries, stale) = try scan()
         if stale { removeStale() }
         return entries
@@ -55,7 +56,7 @@ public struct GuestRegistry: Sendable {
     /// - Parameter describe: makes the description for the domain ID that was chosen.
     /// - Throws: an error when the name or the UUID is in use, or the directory cannot be written. Nothing remains then.
     public func reserve(_ describe: (UInt16) -> GuestDescription) throws(OperatorError) -> Reservation {
-        let registryLock = try attempt { () throws(SystemError) in try GuestLock.take(directory: directory, waiting: true) }
+        let registryLock = try lockRegistry()
         defer { extendLifetime(registryLock) }
         removeStaleLocked()
         let description = describe(try attempt(nextDomainID))
@@ -159,6 +160,11 @@ extension GuestRegistry {
                 "the guest \"\(other.description.name)\" (domain \(other.domainID)) has the UUID \(new.uuid) already",
                 remedy: "remove uuid= from the configuration, or give another one", code: .creationFailed)
         }
+    }
+
+    /// Keeps others from creating and renaming guests for as long as the value lives.
+    func lockRegistry() throws(OperatorError) -> FileDescriptor {
+        try attempt { () throws(SystemError) in try GuestLock.take(directory: directory, waiting: true) }
     }
 
     private func attempt<Value: ~Copyable>(_ body: () throws(SystemError) -> Value) throws(OperatorError) -> Value {

@@ -26,7 +26,8 @@ public struct DeviceFailure: Error, Hashable, Sendable {
 
 /// What is particular to one kind of device; ``DeviceBus`` does the rest.
 ///
-/// The bus calls all members from its own thread, one device at a time: `features` -> (`connect` -> `disconnect`)* -> `close`.
+/// Lists of nodes are read by the caller of ``DeviceBus/attach(_:)``. The bus calls the functions from its own thread, one device at a time:
+/// (`features` -> `connect` -> `disconnect`)* -> `close`. ``statistics`` may be asked for on any thread.
 public protocol DeviceBackend: AnyObject, Sendable {
     /// The directory of its kind: "vbd", "vif".
     var kind: String { get }
@@ -34,6 +35,8 @@ public protocol DeviceBackend: AnyObject, Sendable {
     var id: UInt32 { get }
     /// What the toolstack writes into the frontend's directory beside `backend`, `backend-id` and `state`, in order.
     var frontendNodes: [(name: String, value: String)] { get }
+    /// What the toolstack writes into the frontend's directory for the guest to read only, in order.
+    var guardedFrontendNodes: [(name: String, value: String)] { get }
     /// What the toolstack writes into the backend's directory beside `frontend`, `frontend-id`, `online` and `state`, in order.
     var backendNodes: [(name: String, value: String)] { get }
 
@@ -53,4 +56,24 @@ public protocol DeviceBackend: AnyObject, Sendable {
 
     /// The device is gone for good: files and threads are released when this returns. No call follows.
     func close()
+
+    /// What the device has done so far, over all its connections. From any thread.
+    var statistics: DeviceStatistics { get }
+}
+
+extension DeviceBackend {
+    public var guardedFrontendNodes: [(name: String, value: String)] { [] }
+    public var statistics: DeviceStatistics { DeviceStatistics() }
+}
+
+/// Counters of one device. "In" is what goes into the guest: blocks read, packets received.
+public struct DeviceStatistics: Hashable, Sendable {
+    public var requestsIn: UInt64 = 0
+    public var requestsOut: UInt64 = 0
+    public var bytesIn: UInt64 = 0
+    public var bytesOut: UInt64 = 0
+    /// Requests that failed, whoever is to blame.
+    public var errors: UInt64 = 0
+
+    public init() {}
 }

@@ -2,6 +2,9 @@
 ///
 /// All members may be called from any thread, but not from inside `update`.
 public protocol StoreAccess: Sendable {
+    /// The value of one node; nil when there is none.
+    func value(_ path: String) -> String?
+
     /// Everything below a directory, by relative path, read at one moment; nil when there is no such node.
     func snapshot(_ directory: String) -> DeviceNodes?
 
@@ -17,6 +20,13 @@ public protocol StoreAccess: Sendable {
 
     /// Ends a watch; a callback that is under way may still finish.
     func unwatch(_ number: UInt64)
+}
+
+extension StoreAccess {
+    public func value(_ path: String) -> String? {
+        let cut = path.lastIndex(of: "/") ?? path.startIndex
+        return snapshot(String(path[..<cut]))?[String(path[cut...].dropFirst())]
+    }
 }
 
 /// One change of ``StoreAccess/update(_:)``.

@@ -96,12 +96,17 @@ extension Domain {
     /// A port the guest left unbound may have been sent on before; as in Xen, a new connection starts pending, so the handler
     /// is called once before this returns. Ports the builder connected are silent: look at their rings after binding.
     ///
-    /// - Parameter handler: Called on the sending vCPU's thread for each event the guest sends. Must not block.
+    /// - Parameters:
+    ///   - replacesHandler: Whether a port that is connected already may be taken over. A guest that names a port to a backend
+    ///     could name one that another backend uses.
+    ///   - handler: Called on the sending vCPU's thread for each event the guest sends. Must not block.
     /// - Returns: The port number on the control domain's side.
     /// - Throws: `.invalidArgument` when the port is neither; nothing has changed then.
     /// - Complexity: O(1). Safe from any thread.
     @discardableResult
-    public func bindHost(_ port: UInt32, handler: @escaping HostPortHandler) throws(XenError) -> UInt32 {
+    public func bindHost(
+        _ port: UInt32, replacesHandler: Bool = true, handler: @escaping HostPortHandler
+    ) throws(XenError) -> UInt32 {
         let (hostPort, isNew) = try events.withLock { (events) throws(XenError) -> (UInt32, Bool) in
             let channel = try events.bound(port)
             let hostPort: UInt32
@@ -110,7 +115,7 @@ extension Domain {
             case .unbound(DomainID.control):
                 (hostPort, isNew) = (events.takeHostPort(), true)
                 events.channels[Int(port)].kind = .interdomain(remoteDomain: DomainID.control, remotePort: hostPort)
-            case .interdomain(DomainID.control, let port): (hostPort, isNew) = (port, false)
+            case .interdomain(DomainID.control, let port) where replacesHandler: (hostPort, isNew) = (port, false)
             default: throw .invalidArgument
             }
             events.channels[Int(port)].handler = handler

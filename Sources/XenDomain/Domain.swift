@@ -72,7 +72,7 @@ public final class Domain: @unchecked Sendable {
     }
 
     /// xenstore is the guest's port 1 and the console its port 2, connected to the control domain from the start.
-    private func bindBuilderPorts() {
+    func bindBuilderPorts() {
         guard let store = try? makeHostPort(), let console = try? makeHostPort() else {
             preconditionFailure("a new domain has two free ports, because its configuration was checked")
         }
@@ -106,6 +106,9 @@ public final class Domain: @unchecked Sendable {
         let code = shutdownCode.load(ordering: .acquiring)
         return code < 0 ? nil : ShutdownReason(rawValue: UInt8(truncatingIfNeeded: code))
     }
+
+    /// Ends the shutdown: ``softReset()``.
+    func revive() { shutdownCode.store(-1, ordering: .sequentiallyConsistent) }
 
     public var isPaused: Bool { pauseCount.load(ordering: .acquiring) != 0 }
 

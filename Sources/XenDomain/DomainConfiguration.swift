@@ -44,6 +44,9 @@ public struct DomainConfiguration: Sendable {
     public var maximumPages: Int
     /// Pages the builder has populated. Default: all pages the map names, counted once.
     public var initialPages: Int
+    /// Pages among those populated that do not count as the guest's: it sees more memory than it is to have, and is expected to
+    /// give so many back. `initialPages` does not contain them.
+    public var demandPages = 0
     /// Frames the grant table may grow to; 1 to 65535.
     public var maximumGrantFrames = 64
     /// Highest event channel port; 2 to 131071: the store and the console need one each.
@@ -79,7 +82,7 @@ public struct DomainConfiguration: Sendable {
     }
 
     /// Pages of host memory a pool needs for this domain: what the guest may own and what the hypervisor adds.
-    public var poolPageCount: Int { maximumPages + 1 + maximumGrantFrames }
+    public var poolPageCount: Int { maximumPages + demandPages + 1 + maximumGrantFrames }
 
     static func ramPages(_ map: [MemoryMapEntry]) -> Int {
         map.filter { $0.type == .ram }.reduce(0) { $0 + Int(truncatingIfNeeded: $1.size >> 12) }

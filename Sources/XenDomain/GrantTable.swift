@@ -96,6 +96,11 @@ struct GrantTable: Sendable {
     }
 
     func isActive(_ reference: UInt32) -> Bool { active[reference] != nil }
+    /// Entries in use, by reference.
+    var activeEntries: [(reference: UInt32, users: Users)] { active.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
+    var mappingCount: Int { handles.count }
+    /// One beyond the highest handle there may be a mapping for.
+    var mappingCapacity: Int { mappings.count }
 
     // MARK: - mappings of the guest itself
 

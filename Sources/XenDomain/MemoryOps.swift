@@ -53,7 +53,7 @@ enum MemoryOps {
         try context.requireSelf(domainID)
         return switch operation {
         case MemoryOp.currentReservation: Int64(context.domain.totalPages)
-        case MemoryOp.maximumReservation: Int64(context.domain.configuration.maximumPages)
+        case MemoryOp.maximumReservation: Int64(context.domain.maximumPages)
         default: Int64(truncatingIfNeeded: context.domain.memory.highestFrame.rawValue)
         }
     }

@@ -11,7 +11,10 @@ struct SpecialPage: Sendable {
 struct MemoryState: Sendable {
     /// Pages the guest owns, mapped or not; the hypervisor's own pages are not counted.
     var totalPages: Int
-    let maximumPages: Int
+    var maximumPages: Int
+    /// Pages of the guest's map beyond what it owns at the start. They stand in the p2m and cost memory once they are touched;
+    /// the guest's balloon gives them back before any other.
+    var demandPages: Int
     /// The hypervisor's own pages that the guest may map, and where each is mapped now.
     var special: [FrameIndex: SpecialPage]
     let sharedInfo: FrameIndex
@@ -24,6 +27,7 @@ struct MemoryState: Sendable {
     init(_ configuration: DomainConfiguration, sharedInfo: FrameIndex, firstGrantFrame: FrameIndex) {
         totalPages = configuration.initialPages
         maximumPages = configuration.maximumPages
+        demandPages = configuration.demandPages
         self.sharedInfo = sharedInfo
         special = [sharedInfo: SpecialPage(), firstGrantFrame: SpecialPage()]
         grants = GrantTable(firstFrame: firstGrantFrame, maximumFrames: configuration.maximumGrantFrames)
@@ -48,7 +52,7 @@ struct MemoryState: Sendable {
             special[frame] = SpecialPage()
             return
         }
-        totalPages -= 1
+        if demandPages > 0 { demandPages -= 1 } else { totalPages -= 1 }
         if pins[frame] != nil { abandoned.insert(frame) } else { memory.freeFrame(frame) }
     }
 

@@ -101,6 +101,12 @@ struct SharedPlace: @unchecked Sendable {
         note(0, byteCount)
     }
 
+    /// Zeroes the whole page the place begins.
+    func clear() {
+        unsafe pointer(0, GuestMemory.pageSize).initializeMemory(as: UInt8.self, repeating: 0, count: GuestMemory.pageSize)
+        note(0, GuestMemory.pageSize)
+    }
+
     func store(_ wire: Wire) {
         unsafe wire.withBytes { unsafe pointer(0, wire.count).copyMemory(from: $0.baseAddress!, byteCount: wire.count) }
         note(0, wire.count)

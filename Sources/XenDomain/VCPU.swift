@@ -56,13 +56,24 @@ public final class VCPU: @unchecked Sendable {
         self.domain = domain
         memory = domain.memory
         lapic = Mutex(LocalAPIC(identifier: UInt32(index) * 2, isBootProcessor: index == 0))
-        let hasSlot = index < SharedInfoLayout.vcpuInfoCount
-        let slot = hasSlot ? index * SharedInfoLayout.vcpuInfoSize : Self.unusedInfoOffset
-        infoPosition = Atomic(domain.sharedInfo.position + slot)
+        infoPosition = Atomic(Self.firstInfoPosition(index, domain))
         online = Atomic(index == 0)
         clock = Mutex(VCPUClock(state: index == 0 ? RunstateLayout.runnable : RunstateLayout.offline, now: domain.host.now()))
         start = Mutex(VCPUStart(isInitialised: index == 0))
         registers = Mutex(ModelSpecificState())
+    }
+
+    private static func firstInfoPosition(_ index: Int, _ domain: Domain) -> Int {
+        let hasSlot = index < SharedInfoLayout.vcpuInfoCount
+        return domain.sharedInfo.position + (hasSlot ? index * SharedInfoLayout.vcpuInfoSize : unusedInfoOffset)
+    }
+
+    /// The vcpu_info is in the shared page again, and no upcall is asked for.
+    func forgetGuestPlaces() {
+        infoPosition.store(Self.firstInfoPosition(index, domain), ordering: .sequentiallyConsistent)
+        infoIsRegistered.store(false, ordering: .releasing)
+        upcallVector.store(0, ordering: .sequentiallyConsistent)
+        globalVector.store(0, ordering: .sequentiallyConsistent)
     }
 
     /// Connects the engine that executes this vCPU. Once, before any thread of the domain runs.

@@ -32,11 +32,18 @@ public struct Packet: Hashable, Sendable {
     /// - Precondition: the payload is at most ``maximumPayloadByteCount`` bytes.
     public func encode(into bytes: inout [UInt8]) {
         precondition(payload.count <= Self.maximumPayloadByteCount, "a xenstore payload has at most 4096 bytes")
-        bytes.reserveCapacity(bytes.count + Self.headerByteCount + payload.count)
-        for word in [type, requestID, transactionID, UInt32(payload.count)] {
-            for shift in [0, 8, 16, 24] as [UInt32] { bytes.append(UInt8(truncatingIfNeeded: word &>> shift)) }
-        }
+        Self.append(type, to: &bytes)
+        Self.append(requestID, to: &bytes)
+        Self.append(transactionID, to: &bytes)
+        Self.append(UInt32(payload.count), to: &bytes)
         bytes.append(contentsOf: payload)
+    }
+
+    private static func append(_ word: UInt32, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(truncatingIfNeeded: word))
+        bytes.append(UInt8(truncatingIfNeeded: word &>> 8))
+        bytes.append(UInt8(truncatingIfNeeded: word &>> 16))
+        bytes.append(UInt8(truncatingIfNeeded: word &>> 24))
     }
 
     public var encoded: [UInt8] {

@@ -1,3 +1,5 @@
+internal import XenABI
+
 /// Domains coming and going, their features and quotas. Requests for these are for domain 0 only.
 extension Store {
     /// Makes a domain known; who watches `@introduceDomain` hears of it the first time.
@@ -25,6 +27,6 @@ extension Store {
 
     public func isIntroduced(domain: UInt16) -> Bool { introduced.contains(domain) }
 
-    /// What this store can do, as the ring page and GET_FEATURE show it: 1 reconnection, 2 error field.
-    public static let features: UInt32 = 3
+    /// What this store can do, as the ring page and GET_FEATURE show it.
+    public static let features = XenStoreRing.Feature.reconnection | XenStoreRing.Feature.errorField
 }

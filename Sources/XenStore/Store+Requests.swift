@@ -129,23 +129,41 @@ extension Store {
     }
 
     private mutating func setQuota(_ words: [ArraySlice<UInt8>]) throws(StoreError) {
-        let field = try Quotas.field(named: words[words.count - 2]).orInvalid()
+        let name = words[words.count - 2]
+        let field = try Quotas.field(named: name).orInvalid()
         let value = Int(try decimal(words[words.count - 1], as: Int32.self).orInvalid())
         guard words.count == 3 else { return quotas[keyPath: field] = value }
         let domain = try domain(words[0])
-        domainQuotas[domain, default: quotas][keyPath: field] = value
+        domainQuotas[domain, default: [:]][String(decoding: name, as: UTF8.self)] = value
     }
 
-    private func control(_ words: [ArraySlice<UInt8>]) throws(StoreError) -> String {
-        switch String(decoding: words[0], as: UTF8.self) {
-        case "help": return "check\nhelp\nquota"
-        case "check":
+    private mutating func control(_ words: [ArraySlice<UInt8>]) throws(StoreError) -> String {
+        switch (String(decoding: words[0], as: UTF8.self), words.count) {
+        case ("help", 1): return "check\nhelp\nquota [set <name> <value> | <domid>]"
+        case ("check", 1):
             tree.checkInvariants()
             return "OK"
-        case "quota":
+        case ("quota", 1):
             return Quotas.fields.map { "\($0.name): \(quotas[keyPath: $0.field])" }.joined(separator: "\n")
+        case ("quota", 2): return usage(of: try domain(words[1]))
+        case ("quota", 4) where words[1].elementsEqual("set".utf8):
+            try setQuota(Array(words[2...]))
+            return "OK"
         default: throw .invalidArgument
         }
+    }
+
+    /// What a domain uses of what it may use.
+    private func usage(of domain: UInt16) -> String {
+        let connections = connections.values.filter { $0.domain == domain }
+        let used = [
+            "nodes": tree.nodeCounts[domain, default: 0], "watches": connections.map(\.watches.count).reduce(0, +),
+            "transactions": connections.map(\.transactions.count).reduce(0, +),
+        ]
+        let quotas = quotas(of: domain)
+        return Quotas.fields.map { name, field in
+            "\(name): " + (used[name].map { "\($0) of " } ?? "") + (domain == 0 ? "any number" : "\(quotas[keyPath: field])")
+        }.joined(separator: "\n")
     }
 
     // MARK: - taking requests apart

@@ -12,7 +12,8 @@ public struct Store: Sendable {
     var introduced: Set<UInt16> = [0]
     /// SET_TARGET: which domain another one may stand in for.
     var targets: [UInt16: UInt16] = [:]
-    var domainQuotas: [UInt16: Quotas] = [:]
+    /// SET_QUOTA for one domain: what differs from ``quotas``, by the quota's name.
+    var domainQuotas: [UInt16: [String: Int]] = [:]
     var domainFeatures: [UInt16: UInt32] = [:]
     private var nextConnection: UInt64 = 1
     private var lastTransactionID: UInt32 = 0
@@ -97,7 +98,12 @@ public struct Store: Sendable {
         return Requester(domain: domain, target: targets[domain])
     }
 
-    func quotas(of domain: UInt16) -> Quotas { domainQuotas[domain] ?? quotas }
+    func quotas(of domain: UInt16) -> Quotas {
+        guard let own = domainQuotas[domain] else { return quotas }
+        var result = quotas
+        for (name, field) in Quotas.fields { result[keyPath: field] = own[name] ?? result[keyPath: field] }
+        return result
+    }
 
     mutating func newTransactionID(for id: ConnectionID) -> UInt32 {
         repeat { lastTransactionID &+= 1 } while lastTransactionID == 0 || connections[id]!.transactions[lastTransactionID] != nil
@@ -111,7 +117,10 @@ public struct Store: Sendable {
             guard let connection = connections[watch.connection] else { return }
             let requester = Requester(domain: connection.domain, target: targets[connection.domain])
             let place = isBelow ? watch.path : change.path
-            guard tree.lets(requester, noticeAt: place) || change.before?.lets(requester, noticeAt: place) ?? false else { return }
+            guard
+                tree.lets(requester, noticeAt: place)
+                    || change.before?.lets(requester, noticeAt: place, changed: change.path) ?? false
+            else { return }
             let path: String
             if isBelow || change.path.components.count == watch.path.components.count {
                 path = watch.spelling

@@ -17,8 +17,15 @@ struct Change: Sendable {
     var path: StorePath
     /// The node and everything below it is gone.
     var isRemoval: Bool
-    /// The tree before, kept only where it may have let somebody look who now may not.
-    var before: Tree?
+    /// What was there, kept only where it may have let somebody look who now may not.
+    var before: Former?
+
+    /// A place as it was before its change.
+    struct Former: Sendable {
+        /// Nobody changes it any more: it is out of the tree, or a copy.
+        var node: Node
+        var parentPermissions: Permissions?
+    }
 }
 
 extension Tree {
@@ -64,25 +71,23 @@ extension Tree {
 
     private mutating func remove(_ path: StorePath, by requester: Requester) throws(StoreError) -> Change? {
         guard let parent = path.parent, !path.isSpecial else { throw .invalidArgument }
-        guard let node = node(path) else {
-            guard self.node(parent) != nil else { throw missing(path, for: requester) }
+        guard let permissions = node(path)?.permissions else {
+            guard node(parent) != nil else { throw missing(path, for: requester) }
             return nil
         }
-        guard requester.may(.write, node.permissions) else { throw .accessDenied }
-        let before = self
-        remove(path)
-        return Change(path: path, isRemoval: true, before: before)
+        guard requester.may(.write, permissions) else { throw .accessDenied }
+        let parentPermissions = node(parent)?.permissions
+        return Change(path: path, isRemoval: true, before: Change.Former(node: remove(path), parentPermissions: parentPermissions))
     }
 
     private mutating func setPermissions(
         _ permissions: Permissions, at path: StorePath, by requester: Requester
     ) throws(StoreError) -> Change {
-        guard let node = node(path) else { throw missing(path, for: requester) }
-        guard requester.owns(node.permissions) else { throw .accessDenied }
-        guard requester.isPrivileged || permissions.owner == node.permissions.owner else { throw .notPermitted }
-        let before = self
+        guard let former = node(path).map(Node.init(copying:)) else { throw missing(path, for: requester) }
+        guard requester.owns(former.permissions) else { throw .accessDenied }
+        guard requester.isPrivileged || permissions.owner == former.permissions.owner else { throw .notPermitted }
         setPermissions(permissions, at: path)
-        return Change(path: path, isRemoval: false, before: before)
+        return Change(path: path, isRemoval: false, before: Change.Former(node: former))
     }
 
     /// Who may not look into the nearest existing node does not learn what is missing in it.
@@ -105,5 +110,18 @@ extension Tree {
         if let node = node(path), requester.may(.read, node.permissions) { return true }
         guard let parent = path.parent, !path.isSpecial, let node = node(parent) else { return false }
         return requester.may(.read, node.permissions)
+    }
+}
+
+extension Change.Former {
+    /// The same question about the time before a change at `changed`; `path` is there or below.
+    func lets(_ requester: Requester, noticeAt path: StorePath, changed: StorePath) -> Bool {
+        var parent = parentPermissions
+        var place: Node? = node
+        for name in path.components[changed.components.count...] {
+            parent = place?.permissions
+            place = place?.child(name)
+        }
+        return [place?.permissions, parent].contains { $0.map { requester.may(.read, $0) } ?? false }
     }
 }

@@ -69,10 +69,10 @@ struct Tree: Sendable {
         }
     }
 
-    /// Removes the node and everything below it.
+    /// Removes the node and everything below it, and returns it.
     ///
     /// - Precondition: the node exists and is not the root.
-    mutating func remove(_ path: StorePath) {
+    mutating func remove(_ path: StorePath) -> Node {
         let name = path.components.last!
         var removed: Node?
         update(path.components.dropLast()) { parent, generation in
@@ -84,6 +84,7 @@ struct Tree: Sendable {
             nodeCounts[node.permissions.owner, default: 0] -= 1
             remaining.append(contentsOf: node.children)
         }
+        return removed!
     }
 
     /// Traps where the counts or the order of names do not fit the nodes.

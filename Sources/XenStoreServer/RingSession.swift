@@ -1,5 +1,6 @@
-import PVRing
-import XenStore
+package import PVRing
+package import XenABI
+package import XenStore
 
 /// The guest's connection: its requests come from the shared page, replies and events go there.
 ///
@@ -7,18 +8,7 @@ import XenStore
 /// guest that does not read holds up itself and nobody else.
 ///
 /// Reference: Xen `docs/misc/xenstore-ring.txt`.
-struct RingSession: Sendable {
-    enum Offset {
-        static let serverFeatures = 2064
-        static let connection = 2068
-        static let error = 2072
-    }
-
-    /// What the page's error field says.
-    enum Failure: UInt32 {
-        case none = 0, communication = 1, ringIndex = 2, protocolViolation = 3
-    }
-
+package struct RingSession: Sendable {
     /// Requests done in one go before other clients get their turn.
     private static let batch = 64
 
@@ -28,20 +18,20 @@ struct RingSession: Sendable {
     private let connection: ConnectionID
     private var assembler = PacketAssembler()
     private var outgoing: ArraySlice<UInt8> = []
-    private(set) var failure = Failure.none
+    package private(set) var failure = XenStoreRing.Failure.none
 
-    init(page: SharedPage, connection: ConnectionID) {
+    package init(page: SharedPage, connection: ConnectionID) {
         self.page = page
         self.connection = connection
         requests = ByteRing(page, .storeRequests)
         replies = ByteRing(page, .storeReplies)
-        page.setWord(at: Offset.serverFeatures, to: Store.features)
+        page.setWord(at: XenStoreRing.features, to: Store.features)
     }
 
     /// Does what can be done now.
     ///
     /// - Returns: whether an index or field changed, so that the guest has to be told, and whether there is more to do at once.
-    mutating func service(_ store: inout Store) -> (notifies: Bool, hasMore: Bool) {
+    package mutating func service(_ store: inout Store) -> (notifies: Bool, hasMore: Bool) {
         var notifies = reconnectIfAsked(&store)
         guard failure == .none else { return (notifies, false) }
         do {
@@ -91,23 +81,23 @@ struct RingSession: Sendable {
 
     /// A guest that starts over (kexec, GRUB and then a kernel) asks for a connection without a past.
     private mutating func reconnectIfAsked(_ store: inout Store) -> Bool {
-        guard page.word(at: Offset.connection) == 1 else { return false }
+        guard page.word(at: XenStoreRing.connection) == XenStoreRing.Connection.reconnects else { return false }
         store.reset(connection)
         assembler.removeAll()
         outgoing = []
         failure = .none
         requests.reset()
         replies.reset()
-        page.setWord(at: Offset.error, to: Failure.none.rawValue)
-        page.setWord(at: Offset.connection, to: 0)
+        page.setWord(at: XenStoreRing.error, to: XenStoreRing.Failure.none.rawValue)
+        page.setWord(at: XenStoreRing.connection, to: XenStoreRing.Connection.isConnected)
         return true
     }
 
-    private mutating func fail(_ reason: Failure, _ store: inout Store) {
+    private mutating func fail(_ reason: XenStoreRing.Failure, _ store: inout Store) {
         failure = reason
         store.reset(connection)
         assembler.removeAll()
         outgoing = []
-        page.setWord(at: Offset.error, to: reason.rawValue)
+        page.setWord(at: XenStoreRing.error, to: reason.rawValue)
     }
 }

@@ -3,61 +3,7 @@ import Glibc
 import GuestMemory
 import HostIO
 import PVRing
-
-func breathe() { usleep(200) }
-
-/// Waits until `condition` holds; false after many seconds.
-func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-    for _ in 0..<50_000 {
-        if try condition() { return true }
-        breathe()
-    }
-    return false
-}
-
-/// A directory of its own for one test; goes with its files.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/martlet-test-XXXXXX".utf8CString)
-        path = unsafe template.withUnsafeMutableBufferPointer { unsafe String(cString: mkdtemp($0.baseAddress!)!) }
-    }
-
-    deinit {
-        for name in ["console.log", "console.sock"] { unsafe unlink(path + "/" + name) }
-        unsafe rmdir(path)
-    }
-}
-
-func contents(_ path: String) -> [UInt8]? {
-    let raw = unsafe open(path, O_RDONLY)
-    guard raw >= 0 else { return nil }
-    let file = Descriptor(raw)
-    var bytes: [UInt8] = []
-    while case .bytes = file.read(into: &bytes, limit: 1 << 16) {}
-    return bytes
-}
-
-func mode(_ path: String) -> UInt32? {
-    var status = stat()
-    return unsafe stat(path, &status) == 0 ? status.st_mode & 0o777 : nil
-}
-
-func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
-
-struct SmallRandom: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 | 1 }
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state &* 0x2545_f491_4f6c_dd1d
-    }
-
-    mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) } }
-}
+import TestSupport
 
 /// A console with its guest's side.
 struct Console {

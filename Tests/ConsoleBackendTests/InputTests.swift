@@ -2,6 +2,7 @@ import ConsoleBackend
 import Glibc
 import HostIO
 import PVRing
+import TestSupport
 import Testing
 
 @Suite("Console input") struct InputTests {
@@ -19,7 +20,7 @@ import Testing
     func exact(seed: UInt64) throws {
         let console = try Console()
         defer { console.backend.stop() }
-        var random = SmallRandom(seed)
+        var random = SeededRandom(seed: seed)
         let bytes = random.bytes(200_000)
         let client = try console.attach()
         let typist = try HostThread {
@@ -36,7 +37,7 @@ import Testing
     @Test("what a client typed before it hung up still arrives") func hangUp() throws {
         let console = try Console()
         defer { console.backend.stop() }
-        var random = SmallRandom(9)
+        var random = SeededRandom(seed: 9)
         let bytes = random.bytes(20_000)
         do {
             let client = try console.attach()

@@ -2,6 +2,7 @@ import ConsoleBackend
 import HostIO
 import PVRing
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Console output") struct OutputTests {
@@ -9,9 +10,9 @@ import Testing
         let console = try Console()
         let text = Array("Linux version\r\n".utf8)
         try console.print(text)
-        #expect(eventually { contents(console.log) == text })
-        #expect(mode(console.log) == 0o600)
-        #expect(mode(console.socket) == 0o600)
+        #expect(eventually { TestFiles.bytes(console.log) == text })
+        #expect(TestFiles.mode(console.log) == 0o600)
+        #expect(TestFiles.mode(console.socket) == 0o600)
         let first = try console.attach()
         #expect(first.read(text.count) == text)
         let second = try console.attach()
@@ -20,7 +21,7 @@ import Testing
         console.backend.stop()
         #expect(second.readAll() == [1, 2, 3])
         #expect(first.readAll() == [])
-        #expect(!exists(console.socket))
+        #expect(!TestFiles.exists(console.socket))
         #expect(console.backend.status.skippedByteCount == 0)
     }
 
@@ -33,22 +34,22 @@ import Testing
         try console.print([2])
         #expect(
             eventually {
-                again.guestNotified(); return contents(console.log) == [1, 2]
+                again.guestNotified(); return TestFiles.bytes(console.log) == [1, 2]
             })
         again.stop()
-        #expect(contents(console.log) == [1, 2])
+        #expect(TestFiles.bytes(console.log) == [1, 2])
     }
 
     @Test("every byte reaches every client and the log, however it is cut", arguments: 0..<6 as Range<UInt64>)
     func exact(seed: UInt64) throws {
         let console = try Console(history: 16 << 10)
-        var random = SmallRandom(seed)
+        var random = SeededRandom(seed: seed)
         let sent = random.bytes(1_000_000)
         let received = Mutex<[[UInt8]]>([])
         let clients = [try console.attach(), try console.attach()]
         let readers = try clients.map { client in
             try HostThread {
-                var random = SmallRandom(seed &+ 77)
+                var random = SeededRandom(seed: seed &+ 77)
                 var bytes: [UInt8] = []
                 reading: while true {
                     switch client.read(into: &bytes, limit: .random(in: 1...20_000, using: &random)) {
@@ -69,7 +70,7 @@ import Testing
         console.backend.stop()
         for reader in readers { reader.join() }
         #expect(received.withLock { $0.map { $0 == sent } } == [true, true])
-        #expect(contents(console.log) == sent)
+        #expect(TestFiles.bytes(console.log) == sent)
     }
 
     @Test("with nobody attached the guest is never held up, and the oldest output is named as missing") func unattended() throws {
@@ -82,13 +83,13 @@ import Testing
         let text = String(decoding: client.readAll(), as: UTF8.self)
         #expect(text == "\r\n[martlet: 95904 bytes of console output are only in the log]\r\n" + String(repeating: "x", count: 4096))
         #expect(console.backend.status.skippedByteCount == 95904)
-        #expect(contents(console.log) == bytes)
+        #expect(TestFiles.bytes(console.log) == bytes)
     }
 
     @Test("a slow client holds the guest up and loses nothing") func slow() throws {
         let console = try Console(history: 4096, stall: 1_000_000)
         let client = try console.attach()
-        var random = SmallRandom(5)
+        var random = SeededRandom(seed: 5)
         let bytes = random.bytes(2 << 20)
         let printed = try console.printUntilBlocked(bytes)
         #expect(printed < bytes.count)
@@ -126,7 +127,7 @@ import Testing
         reader.join()
         #expect(received.withLock { $0 } == bytes + Array("end".utf8))
         #expect(late.count < bytes.count)
-        #expect(contents(console.log)?.count == bytes.count + 3)
+        #expect(TestFiles.bytes(console.log)?.count == bytes.count + 3)
     }
 
     @Test("what is printed just before the end reaches a client that has only just connected") func end() throws {

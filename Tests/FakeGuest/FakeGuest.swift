@@ -3,20 +3,29 @@ import Glibc
 
 final class FakeGuest {
     private let directory: String
-    private let description: GuestDescription
+    /// As a restart would build it.
+    var description: GuestDescription
+    var log = "(XEN) a fake guest\n"
+    var affinities: [Int: (hard: [Int]?, soft: [Int]?)] = [:]
+    /// What the guest has now, when its balloon follows at once.
+    var memoryKiB: UInt64
     private let lock: FileDescriptor
-    private var paused = true
-    private var end: GuestEnd?
+    var paused = true
+    private var shutdownReason: ShutdownReason?
+    var end: GuestEnd?
     private var console: Int32 = -1
     private var typed: [UInt8] = []
     private var output: [UInt8] = []
     private var clients: [ControlSlot] = []
     private let born = FakeGuest.now()
+    /// A new domain's vCPUs have not run yet.
+    private var restarts = 0
 
     init(directory: String) throws {
         self.directory = directory
         lock = try GuestLock.adopt(directory: directory)
         description = try GuestDescription(json: FakeGuest.read("\(directory)/\(GuestDescription.fileName)"))
+        memoryKiB = description.memoryKiB
     }
 
     func run() throws -> Int32 {
@@ -113,24 +122,21 @@ final class FakeGuest {
     }
 
     private func answer(_ request: ControlRequest, _ slot: ControlSlot) {
-        switch request {
-        case .hello: slot.send(.hello(domainID: description.domainID, name: description.name))
-        case .status: slot.send(.status(status))
-        case .pause:
-            paused = true
-            slot.send(.ok)
-        case .unpause:
-            paused = false
-            slot.send(.ok)
-            unpaused()
-        case .destroy:
-            slot.send(.ok)
-            if !behaves("deaf") { end = .destroyed }
-        case .shutdown(let mode):
-            slot.send(.ok)
-            end = .shutdown(reason: mode == .reboot ? .reboot : .poweroff)
-        case .wait: slot.waits = true
-        default: slot.send(.error(OperatorError("this guest does not answer \"\(request.word)\"")))
+        if case .wait = request {
+            slot.waits = true
+            return
+        }
+        slot.send(reply(to: request))
+        if case .unpause = request { unpaused() }
+        if case .shutdown(let mode) = request { shutDown(mode == .reboot ? .reboot : .poweroff) }
+        if case .destroy = request, !behaves("deaf") { end = .destroyed }
+    }
+
+    private func shutDown(_ reason: ShutdownReason) {
+        switch reason == .reboot ? description.onReboot : description.onPoweroff {
+        case .preserve: shutdownReason = reason
+        case .restart: restarts += 1
+        default: end = .shutdown(reason: reason)
         }
     }
 
@@ -143,12 +149,24 @@ final class FakeGuest {
         flushConsole()
     }
 
-    private var status: GuestStatus {
-        GuestStatus(
+    var status: GuestStatus {
+        let times: [UInt64] = restarts > 0 ? [1_000_000] : [1_500_000_000, 800_000_000]
+        var status = GuestStatus(
             domainID: description.domainID, name: description.name, uuid: description.uuid,
-            state: GuestState(blocked: !paused, paused: paused), vcpuTimesNanoseconds: [1_500_000_000, 800_000_000],
-            onlineVCPUs: description.vcpus, currentMemoryKiB: description.memoryKiB, maxMemoryKiB: description.maxMemoryKiB,
-            uptimeNanoseconds: 1, processID: getpid())
+            state: GuestState(blocked: !paused, paused: paused, shutdownReason: shutdownReason), vcpuTimesNanoseconds: times,
+            onlineVCPUs: description.vcpus, currentMemoryKiB: memoryKiB, maxMemoryKiB: description.maxMemoryKiB,
+            uptimeNanoseconds: 29_000_000_000, processID: getpid())
+        status.targetMemoryKiB = description.memoryKiB
+        status.vcpus = (0..<description.maxVCPUs).map { number in
+            let isOnline = number < description.vcpus
+            var vcpu = VCPUStatus(
+                online: isOnline, running: false, blocked: isOnline && !paused, processor: isOnline ? 0 : nil,
+                timeNanoseconds: number < times.count ? times[number] : 0)
+            vcpu.hardAffinity = affinities[number]?.hard
+            vcpu.softAffinity = affinities[number]?.soft
+            return vcpu
+        }
+        return status
     }
 
     private func send(_ descriptor: Int32, _ bytes: [UInt8]) { _ = unsafe write(descriptor, bytes, bytes.count) }

@@ -11,7 +11,7 @@ enum Installation {
     static let ramdisk = package + "/guests/initramfs.gz"
     static var martlet: String { programs + "/martlet" }
 
-    private static let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    static let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path
 
     /// Why the tests cannot run; nil when they can.

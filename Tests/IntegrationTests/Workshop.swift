@@ -51,7 +51,7 @@ final class Workshop {
     /// Starts `martlet`; standard input comes from a file, output and errors go to files.
     ///
     /// Foundation's Process will not do: it takes a program to run as long as any process it started does.
-    func start(_ arguments: [String], input: String = "/dev/null") throws -> Session {
+    func start(_ arguments: [String], input: String = "/dev/null", program: String = Installation.martlet) throws -> Session {
         let stem = "\(path)/run-\(UInt32.random(in: 0 ... .max))"
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
@@ -71,8 +71,8 @@ final class Workshop {
         let environment = unsafe variables.map { unsafe strdup("\($0)=\($1)") } + [nil]
         defer { unsafe (words + environment).forEach { unsafe free($0) } }
         var processID: Int32 = 0
-        let result = unsafe posix_spawn(&processID, Installation.martlet, &actions, &attributes, words, environment)
-        try #require(result == 0, "\(Installation.martlet) cannot be started: error \(result)")
+        let result = unsafe posix_spawn(&processID, program, &actions, &attributes, words, environment)
+        try #require(result == 0, "\(program) cannot be started: error \(result)")
         return Session(processID: processID, stem: stem)
     }
 
@@ -129,8 +129,9 @@ final class Session {
     }
 
     var output: String { Self.text(stem + ".out") }
+    var errors: String { Self.text(stem + ".err") }
 
-    private var isRunning: Bool {
+    var isRunning: Bool {
         if status != nil { return false }
         var word: Int32 = 0
         if unsafe waitpid(processID, &word, WNOHANG) == processID { status = word }

@@ -1,6 +1,6 @@
-import Testing
-
 @testable import KernelImage
+import TestSupport
+import Testing
 
 @Suite("LZO1X") struct LZO1XTests {
     private static let end: [UInt8] = [0x11, 0, 0]
@@ -78,7 +78,7 @@ import Testing
 
     @Test("Random streams never reach outside of either buffer")
     func randomStreams() {
-        var random = SeededGenerator(state: 1)
+        var random = SeededRandom(seed: 1)
         for _ in 0..<20000 {
             let stream = (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
             let count = Int.random(in: 0...600, using: &random)

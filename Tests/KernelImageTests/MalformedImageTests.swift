@@ -176,14 +176,14 @@ import Testing
 
     @Test("Flipped bits never crash the reader and never lead outside of the image", arguments: Compression.allCases)
     func flippedBits(compression: Compression) {
-        var random = SeededGenerator(state: UInt64(Compression.allCases.firstIndex(of: compression) ?? 0))
+        var random = SeededRandom(seed: UInt64(Compression.allCases.firstIndex(of: compression) ?? 0))
         let whole = ELFWriter.bzImage(payload: Fixture.payload("small", compression))
         for _ in 0..<1500 { checkFlipped(whole, 0x1f0..<whole.count, &random) }
     }
 
     @Test("Flipped bits in ELF headers and notes never lead outside of the image", arguments: [true, false])
     func flippedELF(is64Bit: Bool) {
-        var random = SeededGenerator(state: is64Bit ? 64 : 32)
+        var random = SeededRandom(seed: is64Bit ? 64 : 32)
         var writer = ELFWriter.pvhKernel(bytes: [1, 2, 3, 4])
         writer.notes += [(10, ELFWriter.text("dom0|!hvm_pirqs")), (17, ELFWriter.little(UInt32(1))), (19, ELFWriter.little(UInt32(4096)))]
         writer.is64Bit = is64Bit
@@ -197,7 +197,7 @@ import Testing
     }
 
     /// Flips one to four bits, reads the image, and touches everything a reader of the result would touch.
-    private func checkFlipped(_ whole: [UInt8], _ range: Range<Int>, _ random: inout SeededGenerator) {
+    private func checkFlipped(_ whole: [UInt8], _ range: Range<Int>, _ random: inout SeededRandom) {
         var copy = whole
         for _ in 0..<Int.random(in: 1...4, using: &random) {
             copy[Int.random(in: range, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)

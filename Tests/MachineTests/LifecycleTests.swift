@@ -66,7 +66,7 @@ import VirtualCPU
         let expected = GuestEnd.shutdown(reason: ShutdownReason(rawValue: UInt8(reason)))
         #expect(try waiter.receive() == .ended(expected))
         #expect(running.join() == expected)
-        #expect(guest.log.contains("reason \(reason) "))
+        #expect(guest.log.contains("reason code \(reason) "))
     }
 
     @Test("A guest that is to be preserved stays, shut down, until it is destroyed")
@@ -102,7 +102,7 @@ import VirtualCPU
         while case .bytes = reader.read(into: &text, limit: 4096) {}
         #expect(String(decoding: text, as: UTF8.self) == "life 1\nlife 2\n")
         #expect(guest.consoleLog == "life 1\nlife 2\n")
-        #expect(guest.log.contains("is built again"))
+        #expect(guest.log.contains("Done. Rebooting now"))
     }
 
     @Test("A restart that fails ends the guest and says why")
@@ -116,16 +116,6 @@ import VirtualCPU
             return
         }
         #expect(message.contains("kernel") && message.contains("No such file"))
-    }
-
-    @Test("A triple fault right after the start counts as a crash, not as a reboot without end")
-    func tripleFault() throws {
-        let guest = try TestGuest()
-        let running = try guest.start { _ in .tripleFault }
-        #expect(try running.ask(.unpause) == .ok)
-        #expect(running.join() == .shutdown(reason: .crash))
-        #expect(guest.log.contains("triple fault"))
-        #expect(guest.log.contains("cr0="))
     }
 
     @Test("A guest that runs out of time is destroyed")
@@ -155,23 +145,10 @@ import VirtualCPU
         let guest = try TestGuest()
         let running = try guest.start { _ in .halted }
         #expect(try running.ask(.shutdown(mode)) == .ok)
-        #expect(try storeValue("/local/domain/7/control/shutdown", guest) == mode.rawValue)
+        #expect(try StoreClient(guest.directory).read("/local/domain/7/control/shutdown") == mode.rawValue)
         #expect(throws: ControlClientError.self) { try running.ask(.shutdown(.suspend)) }
         #expect(try running.ask(.destroy) == .ok)
         #expect(running.join() == .destroyed)
-    }
-
-    /// Asks the guest's xenstore over its socket (XS_READ).
-    private func storeValue(_ path: String, _ guest: TestGuest) throws -> String {
-        let socket = Descriptor(try UnixSocket.connect(directory: guest.directory, name: "xenstored.sock").release())
-        let payload = Array(path.utf8) + [0]
-        let request = [2, 0, 0, 0] + [UInt8](repeating: 0, count: 8) + [UInt8(payload.count), 0, 0, 0] + payload
-        #expect(socket.send(request[...]) == .bytes(request.count))
-        var reply: [UInt8] = []
-        while reply.count < 16 || reply.count < 16 + Int(reply[12]) {
-            guard case .bytes = socket.read(into: &reply, limit: 4096) else { break }
-        }
-        return String(decoding: reply.dropFirst(16), as: UTF8.self)
     }
 
     @Test("A guest works in a directory whose path is too long for a socket")

@@ -10,9 +10,9 @@ final class GuestChild {
     let report: Descriptor
     private var hasEnded = false
 
-    init(_ guest: TestGuest, description: [UInt8]? = nil, isOrphan: Bool = false) throws {
-        _ = try guest.scratch.write("guest/guest.json", description ?? guest.description.json())
-        _ = try guest.scratch.write("guest/config.json", [])
+    init(_ guest: TestGuest, description: [UInt8]? = nil, isOrphan: Bool = false, place: String = "guest") throws {
+        _ = try guest.scratch.write("\(place)/guest.json", description ?? guest.description.json())
+        _ = try guest.scratch.write("\(place)/config.json", [])
         let lock = try GuestLock.take(directory: guest.directory, waiting: false)
         var ends: [Int32] = [-1, -1]
         try #require(unsafe pipe(&ends) == 0)

@@ -52,6 +52,19 @@ final class ScriptedCPU: VirtualCPU, @unchecked Sendable {
         return .left
     }
 
+    /// The number the hypervisor calls the guest by (CPUID 0x40000004, ECX).
+    var domainID: UInt32 { environment.cpuid(leaf: 0x4000_0004, subleaf: 0).ecx }
+
+    func word(at address: UInt64) -> UInt32 {
+        do { return try memory.load(GuestPhysicalAddress(address), as: UInt32.self) } catch {
+            preconditionFailure("low memory is populated")
+        }
+    }
+
+    func store(_ word: UInt32, at address: UInt64) {
+        do { try memory.store(GuestPhysicalAddress(address), word) } catch { preconditionFailure("low memory is populated") }
+    }
+
     private static let scratch: UInt64 = 0x8000
 
     private func call(_ number: Int, _ command: UInt64, argument: UInt32) {

@@ -103,7 +103,7 @@ struct TestGuest {
     func start(_ makeEngine: EngineFactory? = nil) throws -> RunningGuest {
         let machine = try Machine(
             description, directory: GuestDirectory(directory), log: GuestLog(path: description.logPath), makeEngine: makeEngine)
-        return try RunningGuest(machine, directory)
+        return try RunningGuest(machine, directory, scratch)
     }
 }
 
@@ -111,10 +111,13 @@ struct TestGuest {
 final class RunningGuest: @unchecked Sendable {
     private let machine: Machine
     private let directory: String
+    /// Its directory stays as long as it runs.
+    private let scratch: Scratch
     private let result = Mutex<GuestEnd?>(nil)
     private var thread: HostThread?
 
-    init(_ machine: Machine, _ directory: String) throws {
+    init(_ machine: Machine, _ directory: String, _ scratch: Scratch) throws {
+        self.scratch = scratch
         self.machine = machine
         self.directory = directory
         thread = try HostThread { [self] in

@@ -50,6 +50,11 @@ struct TinyProgram {
     /// SCHEDOP_shutdown.
     mutating func shutDown(_ reason: UInt32) { call(29, 2, argument: [reason]) }
 
+    /// LIDT of a table without entries, then UD2.
+    mutating func tripleFault() {
+        code += [0x0f, 0x01, 0x1d] + ELFWriter.little(place([0, 0])) + [0x0f, 0x0b]
+    }
+
     /// SCHEDOP_poll of no port until a moment of system time.
     mutating func sleep(untilNanoseconds time: UInt64) {
         call(29, 3, argument: [0, 0, UInt32(truncatingIfNeeded: time), UInt32(truncatingIfNeeded: time >> 32)])

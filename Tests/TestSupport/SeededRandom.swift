@@ -24,6 +24,8 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
 
     public mutating func byte() -> UInt8 { UInt8(truncatingIfNeeded: next() >> 24) }
 
+    public mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in byte() } }
+
     public mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
 }
 

@@ -179,16 +179,17 @@ import Toolstack
         #expect(try martlet(["create", "-q", scratch.write("t.cfg", config)], scratch).code == 0)
         let run = try martlet(["shutdown", "-w", "t"], scratch)
         #expect(run.code == 0)
-        #expect(run.errors == "Shutting down domain 1\n")
+        #expect(
+            run.errors == "Shutting down domain 1\nWaiting for 1 domain\nDomain 1 has shut down (poweroff, reason code 0)\n")
     }
 
     @Test(
         "every mistake has an exit code and a first line that names it",
         arguments: [
             ([], 1, nil), (["--version"], 0, nil), (["help"], 0, nil), (["help", "create"], 0, nil), (["create", "-h"], 0, nil),
-            (["frob"], 1, "command not implemented: frob"), (["d", "x"], 1, "command d is ambiguous: destroy"),
-            (["migrate", "x"], 1, "command not implemented: this version has no migrate"),
-            (["-x", "list"], 2, "option `x' not supported"), (["-N", "list"], 1, "does not implement the -N"),
+            (["frob"], 1, "command not implemented: frob"), (["d", "x"], 1, "command d is ambiguous: "),
+            (["migrate", "x"], 1, "command not implemented: migrate: guests do not move between hosts yet"),
+            (["-x", "list"], 1, "option `x' not supported"), (["-N", "list"], 1, "does not implement the -N"),
             (["create"], 6, "no configuration file is named"), (["create", "--nosuch", "x"], 2, "Unknown option '--nosuch'"),
             (["create", "/nonexistent.cfg"], 3, "Failed to read config file: /nonexistent.cfg: No such file or directory"),
             (["create", "/tmp"], 3, "Failed to read config file: /tmp: Is a directory"),
@@ -211,7 +212,7 @@ import Toolstack
             (["create", "-q", "/dev/null", "name=x", "type=pvh", "memory=64"], 1, "/dev/null: Neither kernel nor bootloader specified"),
             (["list", "nosuch"], 1, "nosuch is an invalid domain identifier"), (["destroy"], 2, "Missing expected argument '<domain>'"),
             (["destroy", "0"], 1, "0 is the host"), (["shutdown"], 1, "no guest is named"),
-            (["console", "-t", "vuart", "x"], 2, "a PVH guest has one console"),
+            (["console", "-t", "foo", "x"], 1, "there is no console of the kind"),
             (["inspect", "/nonexistent"], 1, "/nonexistent: No such file or directory"),
         ] as [([String], Int32, String?)])
     func mistakes(arguments: [String], code: Int32, line: String?) throws {

@@ -161,7 +161,7 @@ import Toolstack
 
                 """)
         #expect(
-            GuestListing(rows: rows).text(verbose: true) == """
+            GuestListing(rows: rows).text(.uuid) == """
                 Name                                        ID   Mem VCPUs\tState\tTime(s)   UUID                            Reason-Code\tSecurity Label
                 Domain-0                                     0  1500     1     r-----      11.9 00000000-0000-0000-0000-000000000000        -                -
                 t                                           10   256     2     ---sc-       0.0 db2bb128-e32f-4037-8752-520574c3a918        3                -

@@ -1,6 +1,7 @@
 import GuestMemory
 import PVRing
 import Synchronization
+import TestSupport
 import XenStore
 import XenStoreServer
 

@@ -1,6 +1,7 @@
 import GuestMemory
 import HostIO
 import PVRing
+import TestSupport
 import Testing
 import XenStore
 import XenStoreServer
@@ -130,7 +131,7 @@ import XenStoreServer
         defer { server.stop() }
         let page = try SharedPage(memory, Frontend.frame)
         let requests = ByteRing(page, .storeRequests)
-        var generator = SystemLike(seed)
+        var generator = SeededRandom(seed: seed)
         for _ in 0..<200 {
             let bytes = (0..<Int.random(in: 0...300, using: &generator)).map { _ in UInt8.random(in: 0...30, using: &generator) }
             do { _ = try requests.write(bytes[...]) } catch { requests.reset() }
@@ -141,16 +142,5 @@ import XenStoreServer
             server.guestNotified()
         }
         #expect(server.perform { store in store.text(at: "/local") } == "")
-    }
-}
-
-struct SystemLike: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 | 1 }
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state &* 0x2545_f491_4f6c_dd1d
     }
 }

@@ -1,5 +1,6 @@
 import HostIO
 import PVRing
+import TestSupport
 import Testing
 import XenStore
 import XenStoreServer
@@ -8,56 +9,7 @@ import XenStoreServer
     let directory = TemporaryDirectory()
     var path: String { directory.path + "/x.sock" }
 
-    private func withServer(_ body: (XenStoreServer) throws -> Void) throws {
-        var store = Store.forHost(server: "martlet")
-        try DomainTree(
-            domain: 1, uuid: "22fc9f50-42cc-414c-9063-b24e8f359fce", name: "guest", maximumMemory: 262144, targetMemory: 262144,
-            maximumVCPUs: 2, onlineVCPUs: 1, storePort: 1, storeFrame: 1044476, consolePort: 2, consoleFrame: 1044479,
-            consoleTerminal: "/dev/pts/0", startTime: "1.00"
-        ).create(in: &store)
-        let server = try XenStoreServer(store: store, domain: 1, ring: nil, socketPath: path, notifyGuest: EventSender {})
-        try server.start()
-        defer { server.stop() }
-        try body(server)
-    }
-
-    private func run(_ command: String) -> (output: String, status: Int32) { shell("XENSTORED_PATH=\(path) timeout 20 \(command)") }
-
-    @Test("the distribution's xenstore tools work", .enabled(if: exists("/usr/bin/xenstore-ls"), "xenstore-utils is not installed"))
-    func tools() throws {
-        try withServer { server in
-            #expect(run("xenstore-read /local/domain/1/name").output == "guest\n")
-            #expect(run("xenstore-read /none").status == 1)
-            #expect(run("xenstore-write /a/b hello /a/c 'two words'").status == 0)
-            #expect(run("xenstore-read /a/b /a/c").output == "hello\ntwo words\n")
-            #expect(run("xenstore-list /a").output == "b\nc\n")
-            #expect(run("xenstore-ls -p /a").output.contains("b = \"hello\""))
-            #expect(run("xenstore-exists /a/b").status == 0)
-            #expect(run("xenstore-exists /a/x").status == 1)
-            #expect(run("xenstore-chmod /a/b n0 r1").status == 0)
-            #expect(run("xenstore-ls -fp /a").output == "/a/b = \"hello\"   (n0,r1)\n/a/c = \"two words\"   (n0)\n")
-            #expect(run("xenstore-rm /a/b").status == 0)
-            #expect(run("xenstore-exists /a/b").status == 1)
-            let listing = server.perform { store in store.listing().map { $0.path } }
-            let lines = run("xenstore-ls -f").output.split(separator: "\n").map { String($0.prefix { $0 != " " }) }
-            #expect(lines == listing)
-            let watch =
-                "( XENSTORED_PATH=\(path) timeout 20 xenstore-watch -n 3 /w & sleep 1; XENSTORED_PATH=\(path) xenstore-write /w/x 1; XENSTORED_PATH=\(path) xenstore-rm /w; wait )"
-            #expect(shell(watch).output == "/w\n/w/x\n/w\n")
-        }
-        #expect(!exists(path))
-    }
-
-    @Test(
-        "a directory too long for a packet is listed in parts",
-        .enabled(if: exists("/usr/bin/xenstore-ls"), "xenstore-utils is not installed"))
-    func longDirectory() throws {
-        try withServer { server in
-            let names = (0..<700).map { "child-number-\(1000 + $0)" }
-            try server.perform { store throws(StoreError) in for name in names { try store.setText("", at: "/long/" + name) } }
-            #expect(run("xenstore-list /long").output == names.map { $0 + "\n" }.joined())
-        }
-    }
+    private func withServer(_ body: (XenStoreServer) throws -> Void) throws { try ServedStore.run(at: path, body) }
 
     @Test("a client that talks nonsense is cut off, the others go on") func malformed() throws {
         try withServer { server in

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import XenStore
 
@@ -12,7 +13,7 @@ import XenStore
 
     /// Lines of `xenstore-ls -fp`: `/path = "value"   (n0,r1)`.
     static func capture(_ name: String) throws -> [Line] {
-        try fixture(name).split(separator: "\n").map { line in
+        TestFiles.fixtureText(name).split(separator: "\n").map { line in
             let path = line.prefix { $0 != " " }
             let value = line.split(separator: "\"", omittingEmptySubsequences: false)[1]
             let permissions = line.reversed().dropFirst().prefix { $0 != "(" }.reversed()
@@ -75,7 +76,7 @@ import XenStore
         _ = script.ask("d0", .write, "/local/domain/0|")
         var expected: [String: [String]] = [:]
         var actual: [String: [String]] = [:]
-        for line in try fixture("lifecycle.log").split(separator: "\n") {
+        for line in TestFiles.fixtureText("lifecycle.log").split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
             let name = words[0].split(separator: ":").last!.split(separator: ".").map(String.init)
             // Socket clients speak for domain 0; their number makes them different.

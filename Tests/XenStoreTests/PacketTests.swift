@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import XenStore
 
@@ -9,7 +10,7 @@ import XenStore
 
     @Test("packets come out whole however the stream is cut", arguments: 0..<50 as Range<UInt64>)
     func chunks(seed: UInt64) throws {
-        var random = SmallRandom(seed)
+        var random = SeededRandom(seed: seed)
         let packets = (0..<20).map { number in
             Packet(
                 type: UInt32(number), requestID: .random(in: 0 ... .max, using: &random),
@@ -38,7 +39,7 @@ import XenStore
 
     @Test("random requests are answered and leave the store in order", arguments: 0..<40 as Range<UInt64>)
     func fuzz(seed: UInt64) {
-        var random = SmallRandom(seed)
+        var random = SeededRandom(seed: seed)
         var script = Script.withGuestHome()
         let words = [
             "a", "b/c", "/", "/local/domain/1/a", "a/b/c/d", "@releaseDomain", "T", "F", "0", "1", "n1", "b1", "", "r0", "x y", "nodes",

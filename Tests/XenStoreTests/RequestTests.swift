@@ -89,7 +89,7 @@ import XenStore
             ("d2", .read, "/local/domain/1/own|", "EACCES|"), ("d0", .setTarget, "2|1|", "OK|"), ("d2", .read, "/local/domain/1/own|", "v"),
             ("d0", .release, "1|", "OK|"), ("d0", .release, "1|", "ENOENT|"), ("d0", .release, "0|", "EINVAL|"),
             ("d1", .control, "check|", "EACCES|"), ("d0", .control, "nonsense|", "EINVAL|"),
-            ("d0", .control, "help|", "check\nhelp\nquota|"),
+            ("d0", .control, "help|", "check\nhelp\nquota [set <name> <value> | <domid>]|"),
             ("d1", .getFeature, "|", "3|"), ("d1", .getFeature, "1|", "EACCES|"), ("d0", .setFeature, "7|1|", "OK|"),
             ("d0", .getFeature, "7|", "1|"), ("d0", .setFeature, "7|8|", "EINVAL|"), ("d0", .setFeature, "2|1|", "EBUSY|"),
             ("d0", .getQuota, "|", "nodes watches transactions transaction-nodes node-size permissions|"),

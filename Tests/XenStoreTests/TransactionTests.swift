@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import XenStore
 
@@ -88,7 +89,7 @@ import XenStore
 
     @Test("random schedules give the same store as running the committed transactions alone", arguments: 0..<20 as Range<UInt64>)
     func serialisable(seed: UInt64) {
-        var random = SmallRandom(seed)
+        var random = SeededRandom(seed: seed)
         var shared = Script()
         var reference = Script()
         for name in ["/a", "/b", "/c"] {
@@ -109,17 +110,5 @@ import XenStore
         for name in ["/a", "/b", "/c"] {
             #expect(shared.ask("d0", .read, name + "|") == reference.ask("d0", .read, name + "|"))
         }
-    }
-}
-
-/// A small seeded generator, so that a failing case can be run again.
-struct SmallRandom: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 | 1 }
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state &* 0x2545_f491_4f6c_dd1d
     }
 }
