@@ -107,6 +107,8 @@ final class InterpreterSubject {
 
     /// Does what the run loop does between instructions, until one of them faults.
     private func runToFault(_ core: Core) -> GuestFault {
+        memory.rendezvous.enter()
+        defer { memory.rendezvous.leave() }
         for _ in 0..<Self.mostResumes {
             core.shared.attention.store(0, ordering: .relaxed)
             core.shared.requests.withLock { $0 = InterpreterContext.Requests() }
