@@ -37,11 +37,8 @@ struct DescriptionReader {
             if reader.settings["name"] == nil { fail("Domain name must be specified", remedy: "add name=\"...\"") }
             return ""
         }
-        let remedy = "use 1 to 200 printable characters without /"
-        if name.isEmpty || name.utf8.count > 200 || name.unicodeScalars.contains(where: Self.isForbiddenInNames) {
-            reader.report(.error, "name", "`name' is \"\(name.prefix(60))\", which cannot be the name of a guest", remedy: remedy)
-        } else if name == "Domain-0" {
-            reader.report(.error, "name", "`name' is \"Domain-0\", the name of the host", remedy: "choose another name")
+        if let problem = DomainDescription.problem(ofName: name) {
+            reader.report(.error, "name", "`name' is \(problem.cause)", remedy: problem.remedy)
         } else if name.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) {
             reader.report(
                 .warning, "name", "`name' is all digits: commands take \(name) for a domain ID", remedy: "choose a name with a letter")
@@ -49,16 +46,9 @@ struct DescriptionReader {
         return name
     }
 
-    /// Names stand in paths and on terminals.
-    private static func isForbiddenInNames(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.value < 32 || (127...159).contains(scalar.value) || scalar == "/"
-    }
-
     private mutating func readUUID() -> String? {
         guard let text = reader.string("uuid") else { return nil }
-        let groups = text.split(separator: "-", omittingEmptySubsequences: false)
-        let isHex = text.utf8.allSatisfy { $0 == UInt8(ascii: "-") || Character(UnicodeScalar($0)).isHexDigit }
-        guard isHex, groups.map(\.utf8.count) == [8, 4, 4, 4, 12] else {
+        guard DomainDescription.isUUID(text) else {
             reader.report(
                 .error, "uuid", "Failed to parse UUID \"\(text)\"",
                 remedy: "write 32 hexadecimal digits as 8-4-4-4-12, or leave the key out")
@@ -91,9 +81,11 @@ struct DescriptionReader {
 
     private mutating func readMemory(_ description: inout DomainDescription) {
         let limit: Int64 = 1 << 34
-        description.memoryMiB = reader.integer("memory", 1...limit, example: "memory=256 for 256 MiB").map(UInt64.init)
-        description.maxMemoryMiB = reader.integer("maxmem", 0...limit, example: "maxmem=256 for 256 MiB").map(UInt64.init)
-        if let memory = description.memoryMiB, let maximum = description.maxMemoryMiB, maximum < memory {
+        let memory = reader.integer("memory", 1...limit, example: "memory=256 for 256 MiB").map(UInt64.init)
+        let maximum = reader.integer("maxmem", 0...limit, example: "maxmem=256 for 256 MiB").map(UInt64.init)
+        description.memoryKiB = memory.map { $0 * 1024 }
+        description.maxMemoryKiB = maximum.map { $0 * 1024 }
+        if let memory, let maximum, maximum < memory {
             reader.report(
                 .warning, "maxmem", "maxmem=\(maximum) is less than memory=\(memory) and counts as \(memory)",
                 remedy: "raise maxmem= or remove it")

@@ -15,6 +15,7 @@ extension DiskSpecification {
         members.add("discard_enable", allowsDiscard)
         members.add("specification", protocolName?.rawValue)
         members.add("colo_enable", isReplicated)
+        members.add("colo_restore_enable", isRestoredReplica)
         for (name, member) in Self.replicationMembers {
             guard let text = replication[name] else { continue }
             if name == "colo-port", case .value(let port) = CInteger.parse(text) {

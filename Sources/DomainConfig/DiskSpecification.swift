@@ -23,6 +23,8 @@ public struct DiskSpecification: Equatable, Sendable {
     /// `colo` and what goes with it, unstable in xl: shown, never obeyed.
     public var isReplicated: Bool?
     public var replication: [String: String] = [:]
+    /// What libxl notes of a running guest: whether the disk is the copy at the other end.
+    public var isRestoredReplica: Bool?
 
     public init(target: String?, vdev: String) {
         self.target = target

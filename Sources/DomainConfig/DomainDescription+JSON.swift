@@ -41,8 +41,8 @@ extension DomainDescription {
         if max(online, maxVCPUs ?? 0) > 0 { members["max_vcpus"] = .number(Int64(max(online, maxVCPUs ?? 0))) }
         if online > 0 { members["avail_vcpus"] = .array((0..<online).map { .number(Int64($0)) }) }
         members["tsc_mode"] = tscMode.flatMap { $0 == .default ? nil : .string($0.libxlName) }
-        members["max_memkb"] = (maxMemoryMiB ?? memoryMiB).map { .number(Int64(clamping: $0 * 1024)) }
-        members["target_memkb"] = memoryMiB.map { .number(Int64(clamping: $0 * 1024)) }
+        members["max_memkb"] = (maxMemoryKiB ?? memoryKiB).map { .number(Int64(clamping: $0)) }
+        members["target_memkb"] = memoryKiB.map { .number(Int64(clamping: $0)) }
         members["rtc_timeoffset"] = rtcTimeOffsetSeconds.map { .number(Int64(UInt32(truncatingIfNeeded: $0))) }
         members["localtime"] = localtime.map { .boolean($0) }
         members["max_grant_frames"] = maxGrantFrames.map { .number(Int64($0)) }

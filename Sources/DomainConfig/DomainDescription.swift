@@ -5,9 +5,9 @@ public struct DomainDescription: Equatable, Sendable {
     public var uuid: String?
     public var type: DomainType
 
-    /// `memory=` and `maxmem=` in MiB.
-    public var memoryMiB: UInt64?
-    public var maxMemoryMiB: UInt64?
+    /// `memory=` and `maxmem=`, in KiB.
+    public var memoryKiB: UInt64?
+    public var maxMemoryKiB: UInt64?
     public var vcpus: Int?
     public var maxVCPUs: Int?
 
@@ -39,6 +39,12 @@ public struct DomainDescription: Equatable, Sendable {
     public var networks: [Placed<NetworkSpecification>] = []
     /// What is only shown.
     public var inert = InertSettings()
+
+    /// A guest of which nothing else is said.
+    public init(name: String, type: DomainType) {
+        self.name = name
+        self.type = type
+    }
 
     /// What happens when the guest ends; the raw values are xl.cfg's words.
     public enum Action: String, CaseIterable, Sendable {
@@ -79,9 +85,9 @@ extension DomainDescription {
     public static let defaultMemoryMiB: UInt64 = 32
 
     /// RAM at the start, in KiB.
-    public var effectiveMemoryKiB: UInt64 { (memoryMiB ?? maxMemoryMiB ?? Self.defaultMemoryMiB) * 1024 }
+    public var effectiveMemoryKiB: UInt64 { memoryKiB ?? maxMemoryKiB ?? Self.defaultMemoryMiB * 1024 }
     /// RAM the guest may ever have, in KiB; never less than it starts with.
-    public var effectiveMaxMemoryKiB: UInt64 { max(effectiveMemoryKiB, (maxMemoryMiB ?? 0) * 1024) }
+    public var effectiveMaxMemoryKiB: UInt64 { max(effectiveMemoryKiB, maxMemoryKiB ?? 0) }
     /// vCPUs online at the start. Without `vcpus` that is one, whatever `maxvcpus` says; 0 counts as absent.
     public var effectiveVCPUs: Int { max(1, vcpus ?? 1) }
     public var effectiveMaxVCPUs: Int { max(effectiveVCPUs, maxVCPUs ?? 1) }

@@ -4,10 +4,25 @@ public indirect enum JSONText: Equatable, Sendable {
     case number(Int64)
     /// JSON's own true and false; libxl writes most of its booleans as strings.
     case literal(Bool)
+    case null
     case array([JSONText])
     case object([(String, JSONText)])
 
     public static func == (a: JSONText, b: JSONText) -> Bool { a.text() == b.text() }
+
+    /// The text of a string, the value of a number; nil for others.
+    public var string: String? { if case .string(let text) = self { text } else { nil } }
+    public var number: Int64? { if case .number(let value) = self { value } else { nil } }
+
+    /// A boolean in libxl's spelling or JSON's; nil for others, "<default>" among them.
+    var boolean: Bool? {
+        switch self {
+        case .literal(let value): value
+        case .string("True"): true
+        case .string("False"): false
+        default: nil
+        }
+    }
 
     /// A member of an object; nil for other values and for members that are not there.
     public subscript(name: String) -> JSONText? {
@@ -26,6 +41,7 @@ public indirect enum JSONText: Equatable, Sendable {
         case .string(let text): return Self.quote(text)
         case .number(let value): return "\(value)"
         case .literal(let value): return "\(value)"
+        case .null: return "null"
         case .array(let elements):
             let lines = elements.map { inner + $0.text(indent: indent + 4) }
             return "[\n" + lines.joined(separator: ",\n") + "\n\(outer)]"

@@ -48,7 +48,7 @@ private struct NetworkParser {
     private mutating func assign(_ key: String, _ value: String) throws(SpecificationError) {
         switch key {
         case "type": network.kind = try Self.kind(value)
-        case "mac": network.mac = try Self.mac(value)
+        case "mac": network.mac = try NetworkSpecification.mac(value)
         case "bridge": network.bridge = try Self.link(value)
         case "gatewaydev": network.gatewayDevice = value
         case "netdev":
@@ -57,7 +57,7 @@ private struct NetworkParser {
         case "ip": network.ip = value
         case "script": network.script = value
         case "backend": network.backendDomain = value
-        case "vifname": network.interfaceName = try Self.interfaceName(value)
+        case "vifname": network.interfaceName = try NetworkSpecification.checkedInterfaceName(value)
         case "model": network.model = value
         case "vlan": network.vlan = value
         case "forwarddev": network.forwardDevice = value
@@ -109,8 +109,25 @@ extension NetworkParser {
         return kind
     }
 
+    private static func link(_ text: String) throws(SpecificationError) -> String {
+        if text == "tap:" || text == "hub:" {
+            throw SpecificationError("bridge=\(text) names nothing", remedy: "write bridge=tap:DEVICE or bridge=hub:PATH")
+        }
+        return text
+    }
+
+    private static func number(_ text: String, _ key: String, _ range: ClosedRange<Int64>) throws(SpecificationError) -> UInt32 {
+        guard case .value(let number) = CInteger.parse(text), range.contains(number) else {
+            throw SpecificationError(
+                "\(key)=\(text) is not a number from \(range.lowerBound) to \(range.upperBound)", remedy: "write a plain number")
+        }
+        return UInt32(number)
+    }
+}
+
+extension NetworkSpecification {
     /// Six bytes; "0:16:3e:0:0:1" and "00-16-3e-00-00-01" are taken as well.
-    private static func mac(_ text: String) throws(SpecificationError) -> String {
+    static func mac(_ text: String) throws(SpecificationError) -> String {
         let groups = text.split(omittingEmptySubsequences: false) { $0 == ":" || $0 == "-" }
         let bytes = groups.compactMap { $0.utf8.count <= 2 && !$0.hasPrefix("+") ? UInt8($0, radix: 16) : nil }
         guard groups.count == 6, bytes.count == 6 else {
@@ -124,28 +141,13 @@ extension NetworkParser {
         return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
     }
 
-    private static func link(_ text: String) throws(SpecificationError) -> String {
-        if text == "tap:" || text == "hub:" {
-            throw SpecificationError("bridge=\(text) names nothing", remedy: "write bridge=tap:DEVICE or bridge=hub:PATH")
-        }
-        return text
-    }
-
     /// IFNAMSIZ of Linux is 16 with the NUL.
-    private static func interfaceName(_ text: String) throws(SpecificationError) -> String {
+    static func checkedInterfaceName(_ text: String) throws(SpecificationError) -> String {
         guard (1...15).contains(text.utf8.count), !text.contains("/"), !text.contains(" ") else {
             throw SpecificationError(
                 "vifname=\(text) cannot be the name of an interface", remedy: "use 1 to 15 characters without blanks and /")
         }
         return text
-    }
-
-    private static func number(_ text: String, _ key: String, _ range: ClosedRange<Int64>) throws(SpecificationError) -> UInt32 {
-        guard case .value(let number) = CInteger.parse(text), range.contains(number) else {
-            throw SpecificationError(
-                "\(key)=\(text) is not a number from \(range.lowerBound) to \(range.upperBound)", remedy: "write a plain number")
-        }
-        return UInt32(number)
     }
 }
 

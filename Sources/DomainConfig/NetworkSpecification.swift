@@ -25,7 +25,12 @@ public struct NetworkSpecification: Equatable, Sendable {
     public init(deviceID: UInt32) { self.deviceID = deviceID }
 
     /// `type=`: with or without an emulated card beside the paravirtual one.
-    public enum Kind: String, CaseIterable, Sendable { case vif, ioemu }
+    public enum Kind: String, CaseIterable, Sendable {
+        case vif, ioemu
+
+        /// The name in libxl's JSON.
+        var libxlName: String { self == .vif ? "vif" : "vif_ioemu" }
+    }
 
     /// `rate=`: so many bytes in each interval.
     public struct Rate: Equatable, Sendable {
@@ -86,7 +91,7 @@ public struct NetworkSpecification: Equatable, Sendable {
         members.add("bridge", bridge)
         members.add("ifname", interfaceName)
         members.add("script", script)
-        members.add("nictype", kind.map { $0 == .vif ? "vif" : "vif_ioemu" })
+        members.add("nictype", kind?.libxlName)
         members.add("rate_bytes_per_interval", rate.map { Int64(clamping: $0.bytesPerInterval) })
         members.add("rate_interval_usecs", rate.map { Int64($0.intervalMicroseconds) })
         members.add("gatewaydev", gatewayDevice)

@@ -25,7 +25,8 @@ public struct ConfigurationFile: Sendable {
     /// Reads the text of an xl.cfg file.
     public init(content: [UInt8], source: String, overrides: [String] = []) {
         self.source = source
-        (domain, diagnostics) = DomainDescription.read(content, source: source, overrides: overrides, probeKernel: KernelFile.probe)
+        (domain, diagnostics) = DomainDescription.readOnThisHost(
+            content, source: source, overrides: overrides, probeKernel: KernelFile.probe)
     }
 
     /// The description.

@@ -17,7 +17,8 @@ extension GuestCreation {
         description.consoleLogPath = current.consoleLogPath
         description.coreDumpPath = current.coreDumpPath
         _ = try guest.ask(.updateDescription(description))
-        let text = domain.json(uuid: current.uuid).text() + "\n"
+        let running = domain.asRunning(uuid: current.uuid, macs: description.networks.map(\.mac))
+        let text = running.json(uuid: current.uuid).text() + "\n"
         do throws(SystemError) {
             try Files.write("\(guest.directory)/\(Self.configurationFileName)", Array(text.utf8))
         } catch {

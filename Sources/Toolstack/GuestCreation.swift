@@ -44,7 +44,8 @@ public struct GuestCreation: Sendable {
             description.domainID = domainID
             return description
         }
-        let configuration = domain.json(uuid: template.uuid).text() + "\n"
+        let running = domain.asRunning(uuid: template.uuid, macs: template.networks.map(\.mac))
+        let configuration = running.json(uuid: template.uuid).text() + "\n"
         let configurationPath = "\(reservation.directory)/\(Self.configurationFileName)"
         do throws(OperatorError) {
             do throws(SystemError) {

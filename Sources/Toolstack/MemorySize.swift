@@ -9,7 +9,8 @@ public enum MemorySize {
     public static func kib(_ text: String) throws(OperatorError) -> UInt64 {
         let factors: [Character: UInt64] = ["k": 1, "m": 1 << 10, "g": 1 << 20, "t": 1 << 30]
         var digits = Substring(text)
-        let unit = digits.last.map { Character($0.lowercased()) } ?? "m"
+        guard let last = digits.last else { throw refusal(text) }
+        let unit = Character(last.lowercased())
         if unit == "b" || factors[unit] != nil { digits.removeLast() }
         guard let number = parse(digits) else { throw refusal(text) }
         if unit == "b" && digits.count < text.count { return number / 1024 }

@@ -92,7 +92,7 @@ import Testing
         let description = try #require(read)
         #expect(description.type == .pvh)
         #expect(description.name == name)
-        #expect(description.memoryMiB == memory)
+        #expect(description.memoryKiB == memory * 1024)
         #expect(description.effectiveVCPUs == vcpus)
         #expect(description.kernel == kernel)
         #expect(description.commandLine == "root=/dev/xvda1 console=hvc0")

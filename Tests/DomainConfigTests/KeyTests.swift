@@ -46,7 +46,7 @@ private func read(_ text: String) -> (description: DomainDescription?, diagnosti
         ] as [(String, UInt64?)])
     func integers(text: String, expected: UInt64?) {
         let (description, diagnostics) = read("memory=\(text)")
-        #expect(description?.memoryMiB == expected)
+        #expect(description?.memoryKiB == expected.map { $0 * 1024 })
         #expect(diagnostics.count == (expected == nil ? 1 : 0))
         #expect(diagnostics.first?.line.hasPrefix("f:5: `memory' is") ?? true)
     }

@@ -99,8 +99,9 @@ private enum Namespace {
             // The kernel answers a segment for a port nobody listens at with a reset; a damaged one it would drop.
             var flow = Packets.Flow()
             (flow.source, flow.destination, flow.to) = ([10, 9, 0, 2], Self.hostAddress, [UInt8](repeating: 255, count: 6))
-            guard Namespace.command("ip", "neigh", "replace", "10.9.0.2", "lladdr", "00:16:3e:12:34:56", "dev", "br0"),
-                Namespace.command("sh", "-c", "cat /sys/class/net/br0/address >/dev/null; ip link set br0 address 02:00:00:00:00:09")
+            // In this order: a change of its address makes the bridge forget its neighbours.
+            guard Namespace.command("ip", "link", "set", "br0", "address", "02:00:00:00:00:09"),
+                Namespace.command("ip", "neigh", "replace", "10.9.0.2", "lladdr", "00:16:3e:12:34:56", "dev", "br0")
             else { return -2 }
             flow.to = [2, 0, 0, 0, 0, 9]
             let packet = Packets.tcp(flow, payload: Packets.bytes(20000), isBlank: true)

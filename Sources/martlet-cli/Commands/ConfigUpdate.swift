@@ -19,7 +19,7 @@ struct ConfigUpdate: ParsableCommand {
         let guest = try Guests.find(domain)
         let configuration = try ConfigurationWords(words, option: configFile).read().judged(isDryRun: Invocation.current.isDryRun)
         if Invocation.current.isDryRun {
-            return print(configuration.json(uuid: guest.description.uuid).text())
+            return print(configuration.json(uuid: guest.description.uuid).text() + "\n")
         }
         try GuestCreation(registry: Guests.registry(), environment: .current).update(guest, with: configuration)
     }

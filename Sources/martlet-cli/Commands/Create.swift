@@ -35,7 +35,7 @@ struct Create: ParsableCommand {
         let isDryRun = dryRun || Invocation.current.isDryRun
         let domain = try file.judged(isDryRun: isDryRun)
         if isDryRun {
-            return print(domain.json(uuid: RandomUUID.make()).text())
+            return print(domain.json(uuid: RandomUUID.make()).text() + "\n")  // xl ends its JSON with an empty line
         }
         try starting.start(domain, attachment: console ? .console : foreground ? .foreground : .none, isPaused: paused, isQuiet: quiet)
     }
