@@ -69,10 +69,17 @@ final class RawImage: BlockImage {
         return unsafe pread(descriptor.rawValue, page + (4096 - wanted), wanted, off_t(wanted)) >= 0
     }
 
+    /// Whoever let go of the image a moment ago may still hold it: a process that ends, or a child between fork and exec.
     private static func lock(_ descriptor: Descriptor, _ configuration: BlockConfiguration) throws(BlockFailure) {
-        guard ImageLock.take(descriptor.rawValue, writes: !configuration.isReadOnly) == .inUse else { return }
+        for _ in 0..<lockAttempts {
+            guard ImageLock.take(descriptor.rawValue, writes: !configuration.isReadOnly) == .inUse else { return }
+            usleep(lockPauseMicroseconds)
+        }
         throw inUse(configuration)
     }
+
+    private static let lockAttempts = 30
+    private static let lockPauseMicroseconds: UInt32 = 10_000
 
     /// As `makedev(3)` packs them.
     private static func numbers(of device: dev_t) -> (major: UInt32, minor: UInt32) {
