@@ -15,6 +15,14 @@ struct DebianFirstBoot: Sendable {
         }
     }()
     static let mebibyte = 1 << 20
+    /// How bytes differ from the blob, in a few words; nil when they do not. (A difference in full would take minutes to find.)
+    static func difference(_ bytes: [UInt8]?) -> String? {
+        guard let bytes else { return "nothing came" }
+        if bytes == blob { return nil }
+        let first = zip(bytes, blob).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+        return "\(bytes.count) bytes instead of \(blob.count), first different at \(first.map(String.init) ?? "the end of one")"
+    }
+
     /// Where the blob lies on the raw disk when the guest starts, and where the guest writes it.
     static let readOffset = 0
     static let writeOffset = 16 * mebibyte
@@ -159,8 +167,8 @@ struct Network: Sendable {
         inward = try guest.run("wait $nc; cmp /root/inward /root/blob && rm /root/inward")
         close(sender)
         guest.type("nc -l -N -p 5000 </root/blob >/dev/null & nc=$!\n")
+        // Not shut down for writing: the guest's nc would stop at the end of its input.
         let receiver = try Self.connect(to: forwardedPort, guest)
-        shutdown(receiver, Int32(SHUT_WR))
         outwardBytes = []
         while let more = Loopback.read(receiver) { outwardBytes += more }
         close(receiver)

@@ -77,7 +77,7 @@ struct DebianSecondBoot: Sendable {
         let guest = try GuestShell(
             workshop, prompt: "root@debian:~# ", seconds: 600, arguments: DebianImage.arguments(root: root))
         state = try guest.run("systemctl is-system-running --wait", seconds: 300)
-        numbered = try guest.run("tail -n 1 /root/numbered")
+        numbered = try guest.run("head -n 1 /root/numbered")
         guest.type("poweroff\n")
         end = try guest.session.finish(seconds: 120)
         check = try HostTool.run("e2fsck", "-f", "-n", root)

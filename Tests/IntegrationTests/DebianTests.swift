@@ -37,7 +37,6 @@ extension GuestTests {
             arguments: [
                 "blkfront: xvda: flush diskcache: enabled; persistent grants: enabled; indirect descriptors: enabled;*",
                 "xen_netfront: Initialising Xen virtual ethernet driver",
-                "xen_netfront: backend supports XDP headroom",
                 "EXT4-fs (xvda): mounted filesystem with ordered data mode.*",
             ])
         func log(pattern: String) throws {
@@ -45,7 +44,7 @@ extension GuestTests {
             #expect(log.contains { Milestones.matches($0, pattern) }, "\(log.suffix(80).joined(separator: "\n"))")
         }
 
-        @Test("The kernel complains of nothing", arguments: ["Call Trace:", "BUG:", "WARNING:", "I/O error", "unchecked MSR access"])
+        @Test("The kernel complains of nothing", arguments: ["Call Trace:", "BUG:", "WARNING: CPU", "I/O error", "unchecked MSR access"])
         func complaints(text: String) throws {
             let lines = try fact("log").lines.filter { $0.contains(text) }
             #expect(lines.isEmpty)
@@ -77,7 +76,7 @@ extension GuestTests.DebianTests {
         defer { try? FileManager.default.removeItem(at: file) }
         let sum = try HostTool.run("sha256sum", file.path).output.prefix { $0 != " " }
         #expect(network.sum.text.prefix { $0 != " " } == sum)
-        #expect(network.uploadBytes == DebianFirstBoot.blob)
+        #expect(DebianFirstBoot.difference(network.uploadBytes) == nil)
         #expect(network.ping.text.contains(" 0% packet loss"), "\(network.ping.text)")
     }
 
@@ -85,15 +84,15 @@ extension GuestTests.DebianTests {
     func inward() throws {
         let network = try first.network.get()
         #expect(network.inward.status == 0, "\(network.inward.text)")
-        #expect(network.outwardBytes == DebianFirstBoot.blob)
+        #expect(DebianFirstBoot.difference(network.outwardBytes) == nil)
     }
 
     @Test("The guest reads what the host wrote on a raw disk, and the host what the guest wrote and flushed, directly or through its cache")
     func rawDisk() throws {
         let disks = try first.disks.get()
         for answer in [disks.read, disks.direct, disks.cached] { #expect(answer.status == 0, "\(answer.text)") }
-        #expect(disks.directBytes == DebianFirstBoot.blob)
-        #expect(disks.cachedBytes == DebianFirstBoot.blob)
+        #expect(DebianFirstBoot.difference(disks.directBytes) == nil)
+        #expect(DebianFirstBoot.difference(disks.cachedBytes) == nil)
     }
 
     @Test("fio finds all its random writes of all sizes again")
@@ -106,7 +105,7 @@ extension GuestTests.DebianTests {
     func qcow2() throws {
         let disks = try first.disks.get()
         #expect(disks.qcow2.status == 0, "\(disks.qcow2.text)")
-        #expect(disks.qcow2Bytes == DebianFirstBoot.blob)
+        #expect(DebianFirstBoot.difference(disks.qcow2Bytes) == nil)
         // 3: clusters that nobody uses, which a crash may leave.
         let check = try #require(disks.qcow2Check)
         #expect([0, 3].contains(check.code), "\(check.output)\(check.errors)")
@@ -117,7 +116,7 @@ extension GuestTests.DebianTests {
         let disks = try first.disks.get()
         #expect(disks.readOnly.status != 0)
         #expect(disks.readOnlyRead.word == "1")
-        #expect(disks.readOnlyBytes == DebianFirstBoot.blob)
+        #expect(DebianFirstBoot.difference(disks.readOnlyBytes) == nil)
     }
 
     @Test("A region can be discarded")
@@ -130,7 +129,7 @@ extension GuestTests.DebianTests {
         let plugging = try first.plugging.get()
         #expect(plugging.attach.code == 0, "\(plugging.attach.errors)")
         #expect(plugging.write.word == "\(8 << 20)")
-        #expect(plugging.bytes == DebianFirstBoot.blob)
+        #expect(DebianFirstBoot.difference(plugging.bytes) == nil)
         #expect(plugging.list.lines.count == 6, "\(plugging.list.output)")
         #expect(plugging.detach.code == 0, "\(plugging.detach.errors)")
         #expect(plugging.gone.status == 0)
@@ -167,7 +166,7 @@ extension GuestTests.DebianTests {
     func nextBoot() throws {
         let second = try second
         #expect(second.state.word == "running")
-        #expect(second.numbered.text.contains("block "))
+        #expect(second.numbered.word == "block 0")
         #expect(second.end.code == 0, "\(second.end.errors)\n\(second.end.output.suffix(1000))")
         #expect(second.check.code == 0, "\(second.check.output)\(second.check.errors)")
         #expect(second.remains.isEmpty)
