@@ -10,8 +10,8 @@ extension DescriptionReader {
         readDeviceModel(&inert)
         readHostResources(&inert)
         readCPUID(&inert)
-        readAffinity("cpus", "vcpu_hard_affinity", description, &inert)
-        readAffinity("cpus_soft", "vcpu_soft_affinity", description, &inert)
+        description.hardAffinity = readAffinity("cpus", "vcpu_hard_affinity", description, &inert)
+        description.softAffinity = readAffinity("cpus_soft", "vcpu_soft_affinity", description, &inert)
         if description.type == .pvh { readShim(&inert) }
         inert.devices = readInertDevices()
         description.inert = inert
@@ -99,14 +99,16 @@ extension DescriptionReader {
 
 extension DescriptionReader {
     /// One string for all vCPUs, or a list with one for each.
-    private mutating func readAffinity(_ key: String, _ member: String, _ description: DomainDescription, _ inert: inout InertSettings) {
-        guard let setting = reader.settings[key] else { return }
+    private mutating func readAffinity(
+        _ key: String, _ member: String, _ description: DomainDescription, _ inert: inout InertSettings
+    ) -> [[Int]]? {
+        guard let setting = reader.settings[key] else { return nil }
         let vcpus = max(description.vcpus ?? 0, description.maxVCPUs ?? 0)
-        var masks: [JSONText] = []
+        var masks: [[Int]] = []
         do throws(SpecificationError) {
             if let text = setting.value.text {
                 let mask = try cpus(text)
-                masks = [JSONText](repeating: mask, count: vcpus)
+                masks = [[Int]](repeating: mask, count: vcpus)
             } else {
                 for (text, _) in reader.strings(key) { masks.append(try cpus(text)) }
                 masks = Array(masks.prefix(vcpus))
@@ -114,13 +116,12 @@ extension DescriptionReader {
         } catch {
             reader.report(.error, key, "`\(key)': \(error.cause)", remedy: error.remedy)
         }
-        if !masks.isEmpty { inert.build[member] = .array(masks) }
+        if !masks.isEmpty { inert.build[member] = .array(masks.map { .array($0.map { .number(Int64($0)) }) }) }
         if setting.value.text == nil || key == "cpus_soft" { inert.build["numa_placement"] = .boolean(false) }
+        return masks.isEmpty ? nil : masks
     }
 
-    private func cpus(_ text: String) throws(SpecificationError) -> JSONText {
-        .array(try CPUList(hostCPUs: hostCPUs).parse(text).map { .number(Int64($0)) })
-    }
+    private func cpus(_ text: String) throws(SpecificationError) -> [Int] { try CPUList(hostCPUs: hostCPUs).parse(text) }
 
     private mutating func readCPUID(_ inert: inout InertSettings) {
         guard let setting = reader.settings["cpuid"] else { return }

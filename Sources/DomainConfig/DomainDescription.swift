@@ -10,6 +10,9 @@ public struct DomainDescription: Equatable, Sendable {
     public var maxMemoryKiB: UInt64?
     public var vcpus: Int?
     public var maxVCPUs: Int?
+    /// `cpus=` and `cpus_soft=`: for each vCPU the host's CPUs its thread may and should run on.
+    public var hardAffinity: [[Int]]?
+    public var softAffinity: [[Int]]?
 
     public var kernel: String?
     public var ramdisk: String?

@@ -22,6 +22,7 @@ enum CoreRegisters {
         put(4968, UInt64(state[.ss].selector))
         put(4976, state[.rsp])
         for (index, value) in [state.cr0, 0, state.cr2, state.cr3, state.cr4].enumerated() { put(4984 + index * 8, value) }
+        for (index, value) in [state.dr0, state.dr1, state.dr2, state.dr3].enumerated() { put(5048 + index * 8, value) }
         put(5048 + 6 * 8, state.dr6)
         put(5048 + 7 * 8, state.dr7)
         put(5144, state[.fs].base)

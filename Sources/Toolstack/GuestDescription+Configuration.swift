@@ -28,6 +28,8 @@ extension GuestDescription {
         localtime = domain.localtime ?? localtime
         rtcTimeOffsetSeconds = domain.rtcTimeOffsetSeconds ?? rtcTimeOffsetSeconds
         timerMode = domain.timerMode.flatMap { TimerMode(rawValue: $0.rawValue) } ?? timerMode
+        hardAffinity = domain.hardAffinity
+        softAffinity = domain.softAffinity
         tscMode = domain.tscMode.flatMap { TSCMode(rawValue: $0.rawValue) } ?? tscMode
     }
 

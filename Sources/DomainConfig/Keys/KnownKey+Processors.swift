@@ -5,11 +5,12 @@ extension KnownKey {
         honoured(.processors, "vcpus", .integer, "1", "2", in: "b_info.avail_vcpus", "vCPUs that are online at the start, at most 128."),
         honoured(
             .processors, "maxvcpus", .integer, "vcpus", "4", in: "b_info.max_vcpus", "vCPUs the guest may ever have, at most 128."),
-        noEffect(
-            .processors, "cpus", .stringOrList, "\"all\"", "[ \"0\" ]", in: "b_info.numa_placement", because: scheduling,
+        honoured(
+            .processors, "cpus", .stringOrList, "\"all\"", "[ \"0\" ]", in: "b_info.numa_placement",
             "Host CPUs the vCPUs must run on: all, 0-3,5,^1 or nodes:0; or a list with an entry for each vCPU."),
         noEffect(
-            .processors, "cpus_soft", .stringOrList, "\"all\"", "[ \"0\" ]", in: "b_info.numa_placement", because: scheduling,
+            .processors, "cpus_soft", .stringOrList, "\"all\"", "[ \"0\" ]", in: "b_info.numa_placement",
+            because: "the host's scheduler chooses among the CPUs of cpus",
             "Host CPUs the vCPUs should run on, written as for cpus."),
         noEffect(
             .processors, "cpu_weight", .integer, "256", "512", in: "b_info.sched_params.weight", because: scheduling,
