@@ -52,6 +52,7 @@ public struct Preflight: Sendable {
         checkProcessors(domain)
         checkNames(domain)
         checkPrograms()
+        checkDevices(domain)
         if canCreate { checkTranslation(domain, options) }
     }
 
@@ -169,19 +170,35 @@ extension Preflight {
                 .error, "\(program): \(SystemError.text(errno))", remedy: "martlet-guest belongs beside martlet; build or install both"))
     }
 
-    /// What `create` does before it starts a process: disks and networks are looked up, and disks of other guests compared.
-    private mutating func checkTranslation(_ domain: DomainDescription, _ options: CreationOptions) {
-        do throws(OperatorError) {
-            let registry = try GuestRegistry(directory: environment.runtimeDirectory)
-            let guest = try GuestCreation(registry: registry, environment: environment).describe(domain, options)
-            for disk in guest.disks {
+    /// Each disk and interface is looked up by itself, so that one mistake does not hide another.
+    private mutating func checkDevices(_ domain: DomainDescription) {
+        for disk in domain.disks {
+            do throws(OperatorError) {
+                let disk = try DiskDescription(disk.device, at: disk.place)
                 checkFormat(disk, domain)
-                checkSharing(disk, domain, try registry.guests())
+                checkSharing(disk, domain, try GuestRegistry(directory: environment.runtimeDirectory).guests())
                 add(
                     .fine, domain, "disk",
                     "\(disk.vdev): \(disk.target), \(disk.format.rawValue), \(disk.isReadOnly ? "read-only" : "writable")")
+            } catch {
+                findings.append(Finding(.error, error.cause, remedy: error.remedy))
             }
-            for network in guest.networks { add(.fine, domain, "vif", "vif \(network.handle): \(network.mac), \(network.link.word)") }
+        }
+        for network in domain.networks {
+            do throws(OperatorError) {
+                let network = try NetworkDescription(network.device, at: network.place)
+                add(.fine, domain, "vif", "vif \(network.handle): \(network.mac), \(network.link.word)")
+            } catch {
+                findings.append(Finding(.error, error.cause, remedy: error.remedy))
+            }
+        }
+    }
+
+    /// What `create` does before it starts a process.
+    private mutating func checkTranslation(_ domain: DomainDescription, _ options: CreationOptions) {
+        do throws(OperatorError) {
+            let registry = try GuestRegistry(directory: environment.runtimeDirectory)
+            _ = try GuestCreation(registry: registry, environment: environment).describe(domain, options)
         } catch {
             findings.append(Finding(.error, error.cause, remedy: error.remedy))
         }
