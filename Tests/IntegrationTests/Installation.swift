@@ -9,6 +9,7 @@ enum Installation {
     static let programs = environment["MARTLET_BIN"] ?? package + "/.build/release"
     static let kernel = package + "/guests/vmlinuz"
     static let ramdisk = package + "/guests/initramfs.gz"
+    static let grub = package + "/guests/grub-pvh"
     static var martlet: String { programs + "/martlet" }
 
     static let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
