@@ -103,7 +103,5 @@ enum AML {
     /// ToBuffer, result not stored.
     static func toBuffer(_ operand: [UInt8]) -> [UInt8] { [0x96] + operand + [0x00] }
     static func returning(_ value: [UInt8]) -> [UInt8] { [0xa4] + value }
-    static func ifTrue(_ condition: [UInt8], _ terms: [[UInt8]]) -> [UInt8] {
-        package([0xa0], condition + terms.flatMap { $0 })
-    }
+    static func store(_ value: [UInt8], in target: [UInt8]) -> [UInt8] { [0x70] + value + target }
 }

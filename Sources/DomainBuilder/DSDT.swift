@@ -17,7 +17,8 @@ enum DSDT {
             + AML.field(of: "INFO", [.skipped(bits: ACPIInfoPage.firstLocalAPICOffset * 8), .named("MAPA", bits: 32)])
     }
 
-    /// A processor reads its own MADT entry: enabled there means present here, so that a vCPU switched on later shows up.
+    /// A processor reads its own MADT entry and enables it first: every vCPU the guest may have is there to be added, and xenstore says
+    /// which of them are to be online. (Xen's tables come to the same: the map of processors that they ask for reads as ones.)
     private static func processor(_ index: Int) -> [UInt8] {
         let entryOffset = AML.integer(UInt64(index * MADT.entrySize))
         let terms = [
@@ -26,12 +27,12 @@ enum DSDT {
             AML.memoryRegion("LAPC", address: AML.add(AML.nameSegment("MAPA"), entryOffset), length: UInt64(MADT.entrySize)),
             AML.field(of: "LAPC", [.named("ENTR", bits: MADT.entrySize * 8)]),
             AML.field(of: "LAPC", [.skipped(bits: 32), .named("ENAB", bits: 1)]),
-            AML.method("_MAT", [AML.returning(AML.toBuffer(AML.nameSegment("ENTR")))]),
             AML.method(
-                "_STA",
+                "_MAT",
                 [
-                    AML.ifTrue(AML.nameSegment("ENAB"), [AML.returning(AML.integer(0xf))]), AML.returning(AML.integer(0)),
+                    AML.store(AML.integer(1), in: AML.nameSegment("ENAB")), AML.returning(AML.toBuffer(AML.nameSegment("ENTR"))),
                 ]),
+            AML.method("_STA", [AML.returning(AML.integer(0xf))]),
             // The guest gives a processor back by a hypercall; its being here is what marks it as removable.
             AML.method("_EJ0", arguments: 1, []),
         ]
