@@ -128,7 +128,7 @@ final class FakeGuest {
         }
         slot.send(reply(to: request))
         if case .unpause = request { unpaused() }
-        if case .shutdown(let mode) = request { shutDown(mode == .reboot ? .reboot : .poweroff) }
+        if case .shutdown(let mode) = request, !behaves("busy") { shutDown(mode == .reboot ? .reboot : .poweroff) }
         if case .destroy = request, !behaves("deaf") { end = .destroyed }
     }
 
