@@ -62,3 +62,13 @@ static inline int martlet_block_physical_size(int file) {
 static inline int martlet_memory_file(const char *name) {
     return (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */);
 }
+
+/// pipe2(2): both ends at once with their flags, so that no program started meanwhile inherits one.
+static inline int martlet_pipe(int ends[2], int flags) {
+    return (int)syscall(SYS_pipe2, ends, flags);
+}
+
+/// accept4(2), without the peer's address.
+static inline int martlet_accept(int listener, int flags) {
+    return (int)syscall(SYS_accept4, listener, (void *)0, (void *)0, flags);
+}
