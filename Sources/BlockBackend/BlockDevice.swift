@@ -44,7 +44,7 @@ public final class BlockDevice: DeviceBackend {
             // Other formats than raw cannot change their size meanwhile.
             if configuration.format == .raw { try image.refreshSize() }
         } else {
-            image = configuration.format == .raw ? try RawImage(configuration) : try NBDImage(configuration, log: log)
+            image = configuration.format == .raw ? try RawImage(configuration) : try NBDImage(configuration)
         }
         identity = FileIdentity(configuration.path)
     }
