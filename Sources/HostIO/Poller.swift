@@ -27,16 +27,10 @@ public struct Poller {
     public mutating func addNothing() { entries.append(pollfd(fd: -1, events: 0, revents: 0)) }
 
     /// Waits; nil is for ever. A signal ends the wait without a result.
-    ///
-    /// - Returns: whether anything came.
-    @discardableResult
-    public mutating func wait(milliseconds: Int32?) -> Bool {
+    public mutating func wait(milliseconds: Int32?) {
         let count = unsafe poll(&entries, nfds_t(entries.count), milliseconds ?? -1)
         if count < 0 { for index in entries.indices { entries[index].revents = 0 } }
-        return count > 0
     }
-
-    public var count: Int { entries.count }
 
     /// What came for the descriptor added as number `index`.
     public subscript(index: Int) -> Readiness { Readiness(rawValue: entries[index].revents) }

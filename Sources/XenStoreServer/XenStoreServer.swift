@@ -1,4 +1,3 @@
-import Glibc
 public import HostIO
 public import PVRing
 import Synchronization
@@ -115,37 +114,16 @@ public final class XenStoreServer: Sendable {
 
     private func run() {
         var poller = Poller()
-        var (hasMore, isBusy) = (false, false)
+        var hasMore = false
         while !isStopping.load(ordering: .sequentiallyConsistent) {
             poller.removeAll()
             poller.add(wakeUp.descriptor, .readable)
             if let listener { poller.add(listener.descriptor, .readable) }
             state.withLock { for client in $0.clients { poller.add(client.descriptor, client.interest) } }
-            if hasMore { poller.wait(milliseconds: 0) } else if !isBusy || !Self.isSoonReady(&poller) { poller.wait(milliseconds: nil) }
+            poller.wait(milliseconds: hasMore ? 0 : nil)
             wakeUp.clear()
-            isBusy = listener != nil && (2..<poller.count).contains { poller[$0].contains(.readable) }
             hasMore = serve(poller)
         }
-    }
-
-    /// How long to look for a client's next request before going to sleep: to be woken takes longer than most requests do.
-    private static let eagerNanoseconds: Int64 = 50_000
-    /// With one processor it is the client that would be kept from it.
-    private static let isEager = sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1
-
-    private static func isSoonReady(_ poller: inout Poller) -> Bool {
-        guard isEager else { return false }
-        let deadline = now() + eagerNanoseconds
-        repeat {
-            if poller.wait(milliseconds: 0) { return true }
-        } while now() < deadline
-        return false
-    }
-
-    private static func now() -> Int64 {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     /// One round for everybody.
