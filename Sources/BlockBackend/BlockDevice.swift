@@ -32,7 +32,11 @@ public final class BlockDevice: DeviceBackend {
         self.configuration = configuration
         self.guest = guest
         self.log = log
-        image = configuration.format == .raw ? try RawImage(configuration) : try NBDImage(configuration, log: log)
+        if configuration.path.isEmpty {
+            image = EmptyDrive()
+        } else {
+            image = configuration.format == .raw ? try RawImage(configuration) : try NBDImage(configuration, log: log)
+        }
     }
 
     public var statistics: DeviceStatistics { counters.statistics }
