@@ -9,6 +9,8 @@ final class EmptyDrive: BlockImage {
     let discardGranularity: Int? = nil
     let deviceNumbers: (major: UInt32, minor: UInt32)? = nil
 
+    let isUsable = true
+
     func refreshSize() {}
 
     /// Threads for requests that never come: what the size does not allow is answered before.
