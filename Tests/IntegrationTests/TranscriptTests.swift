@@ -192,7 +192,9 @@ final class Transcript {
     }
 
     /// The last line a command writes.
-    func row(_ words: String...) throws -> String {
+    func row(_ words: String...) throws -> String { try row(words) }
+
+    func row(_ words: [String]) throws -> String {
         called.append(words)
         return String(try workshop.start(words).finish(seconds: 120).lines.last ?? "")
     }
