@@ -54,7 +54,7 @@ extension GuestTests {
             let (lives, life) = (try lives, try lives.afterPanic.get())
             #expect(lives.log.contains("Action for shutdown reason code 3 is coredump-restart"))
             let registers = lives.log.split(separator: "\n").filter { $0.contains(": rip=0xffffffff") }
-            #expect(registers.count == 2, "one for each vCPU")
+            #expect((1...2).contains(registers.count), "the vCPU that panicked, and the other one unless it has been taken down before")
             #expect(Array(lives.core.prefix(5)) == [0x7f, 0x45, 0x4c, 0x46, 2])
             #expect(!lives.log.contains("core dump failed"))
             expectWhole(life)

@@ -12,8 +12,9 @@ extension GuestTests {
             try awaitShell("linux", workshop)
         }
 
-        private func awaitShell(_ name: String, _ workshop: Workshop) throws {
-            let console = try workshop.start(["console", name], input: try workshop.write("hello", "echo \"up $((6 * 7))\"\n".utf8))
+        private func awaitShell(_ name: String, _ workshop: Workshop, _ command: String = "true") throws {
+            let typed = try workshop.write("hello", "\(command); echo \"up $((6 * 7))\"\n".utf8)
+            let console = try workshop.start(["console", name], input: typed)
             try #require(console.wait(for: "up 42", seconds: 200), "\(console.output.suffix(2000))")
             console.hangUp()
         }
@@ -54,7 +55,9 @@ extension GuestTests {
             let reboot = try workshop.martlet("reboot", "-w", "linux", seconds: 100)
             #expect(reboot.code == 0)
             #expect(reboot.errorLines == ["Rebooting domain 1", "Waiting for 1 domain", "Domain 1 has started over"])
-            try awaitShell("linux", workshop)
+            // What the kernel calls to power off.
+            let script = "mkdir -p /sbin; printf '#!/bin/sh\\npoweroff -f\\n' >/sbin/poweroff; chmod 755 /sbin/poweroff"
+            try awaitShell("linux", workshop, script)
             let shutdown = try workshop.martlet("shutdown", "-a", seconds: 100)
             #expect(shutdown.code == 0)
             #expect(shutdown.errorLines == ["Shutting down domain 2"])
@@ -65,10 +68,10 @@ extension GuestTests {
         func paused() throws {
             let workshop = try Workshop()
             let file = try workshop.configuration()
-            #expect(try workshop.martlet("create", "-p", "--timeout=300", file, seconds: 60).code == 0)
-            let shutdown = try workshop.martlet("shutdown", "linux", seconds: 20)
-            #expect(shutdown.code == 1)
-            #expect(shutdown.errorLines.dropFirst().first == "Domain 1 (\"linux\") is paused: it can follow the request once it runs")
+            #expect(try workshop.martlet("create", "-p", "--timeout=300", file, "on_reboot=\"destroy\"", seconds: 60).code == 0)
+            let reboot = try workshop.martlet("reboot", "linux", seconds: 20)
+            #expect(reboot.code == 1)
+            #expect(reboot.errorLines.dropFirst().first == "Domain 1 (\"linux\") is paused: it can follow the request once it runs")
             #expect(try workshop.martlet("unpause", "linux", seconds: 20).code == 0)
             #expect(workshop.remains(waitingSeconds: 100).isEmpty)
         }
@@ -77,7 +80,7 @@ extension GuestTests {
         func deaf() throws {
             let workshop = try Workshop()
             // The kernel does not watch for requests.
-            let file = try workshop.configuration(extra: "console=hvc0 initcall_blacklist=setup_shutdown_event")
+            let file = try workshop.configuration(extra: "console=hvc0 initcall_blacklist=__setup_shutdown_event")
             #expect(try workshop.martlet("create", "-q", "--timeout=300", file, seconds: 60).code == 0)
             try awaitShell("linux", workshop)
             let reset = try workshop.martlet("reboot", "-F", "-w", "linux", seconds: 100)
