@@ -130,7 +130,7 @@ final class FakeGuest {
         }
         slot.send(reply(to: request))
         if case .unpause = request { unpaused() }
-        if case .shutdown(let mode) = request { asked(mode) }
+        if case .shutdown(let mode) = request, !behaves("busy") { asked(mode) }
         if case .destroy = request, !behaves("deaf") { end = .destroyed }
     }
 

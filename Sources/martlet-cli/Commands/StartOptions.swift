@@ -20,6 +20,11 @@ struct StartOptions: ParsableArguments {
         }
         options.timeoutSeconds = timeout
         let environment = Environment.current
+        do throws(OperatorError) {
+            _ = try environment.usableLogDirectory()
+        } catch {
+            Report.warn(error)
+        }
         let registry = try GuestRegistry(directory: environment.runtimeDirectory)
         let created = try Progress.during("Building the guest") { () throws(OperatorError) in
             try GuestCreation(registry: registry, environment: environment).create(domain, options: options)
