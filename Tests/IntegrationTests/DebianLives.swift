@@ -66,7 +66,8 @@ final class DebianLives: Sendable {
 
     private static func look(_ guest: GuestShell, _ workshop: Workshop) throws -> Life {
         Life(
-            domainID: try workshop.martlet("domid", "debian", seconds: 20).output, state: try guest.run("systemctl is-system-running --wait", seconds: 300),
+            domainID: try workshop.martlet("domid", "debian", seconds: 20).output,
+            state: try guest.run("systemctl is-system-running --wait", seconds: 300),
             data: try guest.run("cat /root/data"), processors: try guest.run("nproc"), commandLine: try guest.run("cat /proc/cmdline"),
             address: try guest.run("ip -o -4 address show dev enX0"), ping: try guest.run("ping -c 3 -W 20 10.0.2.2"),
             log: try guest.run("dmesg"))

@@ -46,7 +46,8 @@ final class GuestShell {
         let deadline = time(nil) + seconds
         while !rest.contains(prompt) {
             guard session.isRunning, time(nil) < deadline else {
-                throw Silence(description: "no \"\(prompt)\" from the guest:\n\(session.output.suffix(3000))\n\(session.errors.suffix(1000))")
+                throw Silence(
+                    description: "no \"\(prompt)\" from the guest:\n\(session.output.suffix(3000))\n\(session.errors.suffix(1000))")
             }
             try meanwhile()
             usleep(50_000)
