@@ -1,4 +1,3 @@
-internal import CLinux
 public import Glibc
 import Synchronization
 
@@ -27,7 +26,7 @@ public final class UnixListener: Sendable {
     ///
     /// When the process has no descriptor left, one client is turned away: left waiting, it would make every poll return at once.
     public func accept() -> Descriptor? {
-        let raw = martlet_accept(descriptor.rawValue, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
+        let raw = ClosedOnExec.accept(descriptor.rawValue)
         guard raw >= 0 else {
             if errno == EMFILE || errno == ENFILE { turnAway() }
             return nil

@@ -1,4 +1,3 @@
-internal import CLinux
 import Glibc
 import Synchronization
 
@@ -11,11 +10,9 @@ public final class WakeUp: Sendable {
 
     /// - Throws: ``HostError`` when the process has no descriptor left.
     public init() throws(HostError) {
-        var ends: [Int32] = [-1, -1]
-        // Both flags at once: another thread may start a program in between.
-        guard unsafe martlet_pipe(&ends, O_NONBLOCK | O_CLOEXEC) == 0 else { throw HostError("pipe") }
-        descriptor = Descriptor(ends[0])
-        sender = Descriptor(ends[1])
+        guard let ends = ClosedOnExec.pipe() else { throw HostError("pipe") }
+        descriptor = Descriptor(ends.reader)
+        sender = Descriptor(ends.writer)
     }
 
     /// Never blocks; from any thread. One system call at most, none if the thread has not looked since the last call.
