@@ -24,6 +24,7 @@ struct ShutdownRequest: ParsableArguments {
     private func forEach(_ guests: [Guest], _ mode: ShutdownMode, _ announcement: String) throws {
         var fault: OperatorError?
         for guest in guests {
+            if let warning = guest.domainType().warning { Report.line("warning: \(warning)", Palette.errors.warning) }
             Report.line("\(announcement) \(guest.domainID)")
             do throws(OperatorError) {
                 try guest.shutdown(mode)
