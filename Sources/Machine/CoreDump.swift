@@ -24,20 +24,18 @@ struct CoreDump: Sendable {
     let version: ControlProtocol.XenVersion
     let vcpus: [VCPU]
 
-    /// Writes the core under another name and gives it its own at the end, in place of an earlier one.
+    /// Writes the core, and gives it its name once it is whole, in place of an earlier one.
     ///
-    /// - Throws: an error that names the path; the unfinished file is gone then.
+    /// - Throws: an error that names the path; the unfinished file is gone then. So it is when this process is killed; see ``UnfinishedFile``.
     func write(to path: String, _ cancellation: Cancellation) throws(OperatorError) {
-        let temporary = "\(path).\(getpid())\(HostFile.unfinished)"
-        let number = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard number >= 0 else { throw Self.failure(path, errno) }
-        let file = Descriptor(number)
-        do throws(OperatorError) {
-            try write(to: file, path, cancellation)
-            guard unsafe rename(temporary, path) == 0 else { throw Self.failure(path, errno) }
+        do {
+            let file = try UnfinishedFile(for: path)
+            try file.write { (descriptor) throws(OperatorError) in try write(to: descriptor, path, cancellation) }
+            try file.finish()
+        } catch let error as SystemError {
+            throw Self.failure(path, error.errno)
         } catch {
-            unsafe unlink(temporary)
-            throw error
+            throw error as? OperatorError ?? OperatorError("the core \(path) cannot be written: \(error)")
         }
     }
 

@@ -1,3 +1,4 @@
+import BlockBackend
 import ControlProtocol
 import DomainBuilder
 import Glibc
@@ -37,6 +38,8 @@ final class Life {
         /// Signalled when the domain has stopped.
         var wakeUp: WakeUp
         var console: ConsoleLine
+        /// Disk images between two lives.
+        let shelf = ImageShelf()
         var firstRun: FirstRun
         var makeEngine: EngineFactory
     }
@@ -73,7 +76,7 @@ final class Life {
         frames = RingFrames(store: image.xenstoreGFN, console: image.consoleGFN)
         store = try Self.makeStore(around, domain, frames)
         do throws(OperatorError) {
-            devices = try Devices(description, domain: domain, store: store, sockets: around.sockets, log: log)
+            devices = try Devices(description, domain: domain, store: store, around)
         } catch {
             domain.detach()
             store.stop()
@@ -269,7 +272,7 @@ final class Life {
         }
         try clearRings()
         store = try Self.makeStore(around, domain, frames)
-        devices = try Devices(description, domain: domain, store: store, sockets: around.sockets, log: log)
+        devices = try Devices(description, domain: domain, store: store, around)
         threads = threads.map { $0.successor }
         try connect()
         do throws(HostError) {

@@ -1,3 +1,4 @@
+import BlockBackend
 public import ControlProtocol
 import Glibc
 public import HostIO
@@ -203,11 +204,13 @@ public final class Machine {
     public func abandon() {
         life?.halt()
         letGo()
+        surroundings.shelf.clear()
         console.close()
     }
 
     private func finish(_ end: GuestEnd) -> GuestEnd {
         life?.halt()
+        surroundings.shelf.clear()
         var statistics = Statistics()
         statistics.guestKiB = life.map { HostMemory.residentKiB(of: $0.memory) } ?? 0
         letGo()

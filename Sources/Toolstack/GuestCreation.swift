@@ -89,7 +89,8 @@ public struct GuestCreation: Sendable {
         var guest = try GuestDescription(domain, environment: environment)
         guest.engine = options.engine
         guest.timeoutSeconds = options.timeoutSeconds
-        if let directory = logDirectory() {
+        // A guest without logs is better than none.
+        if let directory = try? environment.usableLogDirectory() {
             guest.logPath = "\(directory)/\(domain.name).log"
             guest.consoleLogPath = "\(directory)/\(domain.name).console.log"
             guest.bootloader?.logPath = "\(directory)/\(domain.name).bootloader.log"
@@ -100,14 +101,6 @@ public struct GuestCreation: Sendable {
                 remedy: "shorten the kernel's command line", code: .invalid)
         }
         return guest
-    }
-
-    /// A guest without logs is better than none: where no directory can be made, there are none.
-    private func logDirectory() -> String? {
-        guard let directory = environment.logDirectory, (try? Files.makeDirectories(directory)) != nil,
-            unsafe access(directory, W_OK) == 0
-        else { return nil }
-        return directory
     }
 
     private func checkFile(_ key: String, _ path: String, _ domain: DomainDescription) throws(OperatorError) {

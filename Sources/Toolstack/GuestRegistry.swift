@@ -16,7 +16,7 @@ public struct GuestRegistry: Sendable {
         do throws(SystemError) {
             try Files.makeDirectories(directory)
         } catch {
-            throw Self.unusable("the runtime directory cannot be used: \(error.sentence)")
+            throw Self.unusable(error)
         }
         try checkOwner()
     }
@@ -137,6 +137,13 @@ extension GuestRegistry {
         }
     }
 
+    private static func unusable(_ error: SystemError) -> OperatorError {
+        let cause = "the runtime directory cannot be used: \(error.sentence)"
+        let isFull = error.errno == ENOSPC || error.errno == EDQUOT
+        let remedy = "make room there, or set MARTLET_RUNTIME_DIR to another directory of your own"
+        return isFull ? OperatorError(cause, remedy: remedy, code: .creationFailed) : unusable(cause)
+    }
+
     private static func unusable(_ cause: String) -> OperatorError {
         OperatorError(cause, remedy: "set MARTLET_RUNTIME_DIR to a directory of your own that can be written", code: .creationFailed)
     }
@@ -181,7 +188,7 @@ extension GuestRegistry {
         do throws(SystemError) {
             return try body()
         } catch {
-            throw Self.unusable("the runtime directory cannot be used: \(error.sentence)")
+            throw Self.unusable(error)
         }
     }
 }

@@ -61,6 +61,7 @@ extension Core {
         if entry.executeTag == address & ~0xfff {
             let host = Int(truncatingIfNeeded: address & ~0xfff) &+ entry.addend
             let frame = unsafe (host &- Int(bitPattern: shared.memory.unsafePoolBase)) &>> 12
+            noteFetch(address, isGlobal: isGlobalEntry(index))
             return (FrameIndex(UInt32(truncatingIfNeeded: frame)), isGlobalEntry(index))
         }
         let kind: AccessKind = s.cpl == 3 ? [.execute, .user] : .execute
@@ -71,7 +72,9 @@ extension Core {
             s.exitReason = .noCodeMemory
             throw .leave
         }
-        return (frame, s.tlbMode == .uncached ? false : isGlobalEntry(index))
+        let isGlobal = s.tlbMode == .uncached ? false : isGlobalEntry(index)
+        noteFetch(address, isGlobal: isGlobal)
+        return (frame, isGlobal)
     }
 
     // MARK: - decoding
@@ -133,13 +136,6 @@ extension Core {
                 key: key, isValid: true, crossesPage: second != nil, instructionCount: UInt16(truncatingIfNeeded: count),
                 secondFrame: second?.rawValue ?? 0))
         return (count + 1, offset, second)
-    }
-
-    /// Makes every jump-cache entry void.
-    private func forgetBlocks() {
-        s.localGeneration &+= 1
-        s.globalGeneration &+= 1
-        updateMode()
     }
 
     private func mark(_ frame: FrameIndex, _ chunks: UInt64) {

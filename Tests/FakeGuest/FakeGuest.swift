@@ -12,6 +12,8 @@ final class FakeGuest {
     private let lock: FileDescriptor
     var paused = true
     private var shutdownReason: ShutdownReason?
+    /// What waits in `control/shutdown`.
+    private var shutdownRequest: String?
     var end: GuestEnd?
     private var console: Int32 = -1
     private var typed: [UInt8] = []
@@ -144,11 +146,16 @@ final class FakeGuest {
         }
         slot.send(reply(to: request))
         if case .unpause = request { unpaused() }
-        if case .shutdown(let mode) = request { shutDown(mode == .reboot ? .reboot : .poweroff) }
+        if case .shutdown(let mode) = request, !behaves("busy") { asked(mode) }
         if case .destroy = request, !behaves("deaf") { end = .destroyed }
     }
 
-    private func shutDown(_ reason: ShutdownReason) {
+    private func asked(_ mode: ShutdownMode) {
+        if behaves("unheeding") { return shutdownRequest = mode.rawValue }
+        shutDown(mode == .reboot ? .reboot : .poweroff)
+    }
+
+    func shutDown(_ reason: ShutdownReason) {
         switch reason == .reboot ? description.onReboot : description.onPoweroff {
         case .preserve: shutdownReason = reason
         case .restart: restarts += 1
@@ -173,6 +180,8 @@ final class FakeGuest {
             onlineVCPUs: description.vcpus, currentMemoryKiB: memoryKiB, maxMemoryKiB: description.maxMemoryKiB,
             uptimeNanoseconds: 29_000_000_000, processID: getpid())
         status.targetMemoryKiB = description.memoryKiB
+        status.shutdownRequest = shutdownRequest
+        status.shutdownFeatures = behaves("old") ? [] : [.poweroff, .reboot]
         status.vcpus = (0..<description.maxVCPUs).map { number in
             let isOnline = number < description.vcpus
             var vcpu = VCPUStatus(

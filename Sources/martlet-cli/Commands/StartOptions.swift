@@ -21,6 +21,11 @@ struct StartOptions: ParsableArguments {
         options.timeoutSeconds = timeout
         options.showsBootloader = attachment == .console
         let environment = Environment.current
+        do throws(OperatorError) {
+            _ = try environment.usableLogDirectory()
+        } catch {
+            Report.warn(error)
+        }
         let registry = try GuestRegistry(directory: environment.runtimeDirectory)
         let isTalking = options.showsBootloader && domain.bootloader != nil
         let isShown = !isTalking && Palette.isTerminal(2)
