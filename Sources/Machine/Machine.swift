@@ -60,6 +60,13 @@ public final class Machine {
         self.description = description
         self.directory = directory
         self.log = log
+        var description = description
+        // A guest that takes another's place was created by nobody who could have run its boot loader.
+        if let bootloader = description.bootloader, bootloader.found == nil {
+            let found = try Self.runBootloader(description, bootloader, directory)
+            description.bootloader?.found = found
+            self.description = description
+        }
         try HostMemory.check(description)
         do {
             wakeUp = try WakeUp()
@@ -184,10 +191,12 @@ public final class Machine {
     func begin(_ next: Life) {
         life = next
         lifeBegan = monotonicNanoseconds()
+        forgetBootFiles()
         log.write(
             "domain \(description.domainID) \"\(description.name)\" is built: \(description.memoryKiB / 1024) MiB, "
                 + "\(description.vcpus) vCPUs of \(description.maxVCPUs), engine \(engineName)")
         hypervisorRing.say("domain \(description.domainID) is built")
+        reportUnmetCPUID()
         announceLife()
     }
 

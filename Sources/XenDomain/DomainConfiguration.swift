@@ -70,6 +70,8 @@ public struct DomainConfiguration: Sendable {
     /// What the engine implements; the guest's CPUID shows this and no more.
     public var cpuFeatures = CPUPolicy.softwareFeatures
     public var cpuVendor = CPUPolicy.Vendor.amd
+    /// What CPUID is to say instead (`cpuid=`), later ones over earlier ones; see ``Domain/unmetCPUIDRequests``.
+    public var cpuidRequests: [CPUIDRequest] = []
     /// At most 47 bytes of ASCII.
     public var cpuBrand = "Martlet Virtual CPU"
     /// Family, model and stepping as leaf 1 EAX shows them.
