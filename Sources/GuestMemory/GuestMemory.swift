@@ -175,6 +175,12 @@ public final class GuestMemory: @unchecked Sendable {
         allocator.withLock { $0.observers.append(observer) }
     }
 
+    /// Forgets all engines and what they decoded, because none of them will run again; others can be added then.
+    public func removeObservers() {
+        allocator.withLock { $0.observers = [] }
+        for frame in 0..<poolPageCount { unsafe codeChunks[frame].store(0, ordering: .relaxed) }
+    }
+
     public var observerCount: Int { allocator.withLock { $0.observers.count } }
 
     /// Says that an engine decoded bytes of the chunks in `mask` (bit n: bytes 64 n ... 64 n + 63 of the page), and tells the

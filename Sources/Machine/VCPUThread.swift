@@ -51,8 +51,8 @@ final class VCPUThread: @unchecked Sendable {
         }
     }
 
-    /// A thread for the same vCPU and engine, to be started after this one has ended. Its time counts from 0.
-    var successor: VCPUThread {
+    /// A thread for the same vCPU with another engine, to be started after this one has ended. Its time counts from 0.
+    func successor(with engine: any VirtualCPU) -> VCPUThread {
         VCPUThread(vcpu: vcpu, engine: engine, parking: parking, firstRun: firstRun, affinity: hardAffinity)
     }
 

@@ -41,7 +41,9 @@ public struct ShutdownRound {
             if fallsBack, !obeys { return try fallBack(guest, "it has not said that it follows requests") }
             try guest.shutdown(mode)
             guard !before.state.paused else { throw isPaused(guest) }
-            if !obeys { report("\(name(guest)) has not said (control/feature-\(mode.rawValue)) that it follows requests. Waiting all the same") }
+            if !obeys {
+                report("\(name(guest)) has not said (control/feature-\(mode.rawValue)) that it follows requests. Waiting all the same")
+            }
             waiting.append(guest)
         } catch {
             failures.append((guest, error))

@@ -1,7 +1,7 @@
 import ControlProtocol
 import Glibc
 import HostIO
-import Machine
+@testable import Machine
 import TestSupport
 import Testing
 
@@ -119,5 +119,59 @@ import Testing
         #expect(try running.ask(.destroy) == .ok)
         #expect(running.join() == .destroyed)
         #expect(Scratch.names(in: guest.scratch.path).filter { $0.hasSuffix(".new") }.isEmpty)
+    }
+
+    /// Touches each page of its memory above itself, then spins.
+    private func greedy(mebibytes: UInt32) -> [UInt8] {
+        var program = TinyProgram()
+        program.load(1, 0x20_0000)  // MOV ECX
+        program.add(0x89, 0x09)  // MOV [ECX], ECX
+        program.add(0x81, 0xc1, 0, 0x10, 0, 0)  // ADD ECX, 4096
+        program.add(0x81, 0xf9, 0, 0, UInt8(truncatingIfNeeded: mebibytes << 4), UInt8(truncatingIfNeeded: mebibytes >> 4))  // CMP ECX, end
+        program.add(0x72, 0xf0)  // JB to the store
+        program.log("all is touched\n")
+        program.add(0xeb, 0xfe)  // JMP to itself
+        return program.bytes
+    }
+
+    @Test("A process that is killed while it writes a core leaves no unfinished file")
+    func killed() throws {
+        var guest = try TestGuest(code: greedy(mebibytes: 250))
+        guest.description.memoryKiB = 256 << 10
+        guest.description.maxMemoryKiB = 256 << 10
+        let child = try GuestChild(guest)
+        _ = try child.readReport()
+        var client = try ControlClient(directory: guest.directory)
+        #expect(try client.ask(.unpause) == .ok)
+        #expect(eventually { guest.log.contains("all is touched") })
+        let path = "\(guest.scratch.path)/core"
+        try client.send(.dumpCore(path: path))
+        #expect(eventually { guest.log.contains("dumping core to") })
+        kill(child.processID, SIGKILL)
+        #expect(child.wait() == -SIGKILL)
+        let names = Scratch.names(in: guest.scratch.path).filter { $0.hasPrefix("core") }
+        #expect(names.isEmpty || names == ["core"])
+        if !names.isEmpty { #expect(try sections(bytes(path))[".shstrtab"] != nil, "what has the name is whole") }
+    }
+
+    @Test("Where files need a name, the next core removes what a killed writer left, and nothing else")
+    func abandoned() throws {
+        let scratch = try Scratch()
+        let path = "\(scratch.path)/core"
+        for name in ["core.123.new", "core.x.new", "core.124.old", "other.123.new"] { _ = try scratch.write(name, [1]) }
+        let writing = try UnfinishedFile(for: path, allowsNameless: false)
+        #expect(Scratch.names(in: scratch.path) == ["core.124.old", "core.\(getpid()).new", "core.x.new", "other.123.new"].sorted())
+        let second = try UnfinishedFile(for: path)
+        #expect(Scratch.exists("\(path).\(getpid()).new"), "one that is being written stays")
+        try second.write { #expect($0.writeAll([2]).code == 0) }
+        try second.finish()
+        try writing.write { #expect($0.writeAll([3, 3]).code == 0) }
+        try writing.finish()
+        #expect(try bytes(path) == [3, 3])
+        let third = try UnfinishedFile(for: path)
+        try third.write { #expect($0.writeAll([4]).code == 0) }
+        try third.finish()
+        #expect(try bytes(path) == [4], "an earlier file gives way")
+        #expect(Scratch.names(in: scratch.path) == ["core", "core.124.old", "core.x.new", "other.123.new"])
     }
 }

@@ -20,7 +20,9 @@ import Toolstack
         return (round, lines)
     }
 
-    @Test("A guest that takes the request up, and one that is gone by then, have acknowledged it", arguments: [ShutdownMode.poweroff, .reboot])
+    @Test(
+        "A guest that takes the request up, and one that is gone by then, have acknowledged it",
+        arguments: [ShutdownMode.poweroff, .reboot])
     func acknowledged(mode: ShutdownMode) throws {
         let scratch = try Scratch()
         let (round, lines) = round(mode, try guest("", scratch))
