@@ -150,7 +150,7 @@ let package = Package(
             imports: [
                 "Machine", "XenDomain", "XenStoreServer", "XenStore", "XenBus", "PVRing", "VirtualCPU", "XenABI", "X86", "GuestMemory",
                 "HostIO",
-                "TestSupport",
+                "TestSupport", "DeviceTestSupport",
             ]),
         tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),

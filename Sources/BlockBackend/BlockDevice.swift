@@ -41,6 +41,8 @@ public final class BlockDevice: DeviceBackend {
             image = kept
             // Other formats than raw cannot change their size meanwhile.
             if configuration.format == .raw { try image.refreshSize() }
+        } else if configuration.path.isEmpty {
+            image = EmptyDrive()
         } else {
             image = configuration.format == .raw ? try RawImage(configuration) : try NBDImage(configuration, log: log)
         }

@@ -151,9 +151,8 @@ extension Preflight {
                 let disk = try DiskDescription(disk.device, at: disk.place)
                 checkFormat(disk, domain)
                 checkSharing(disk, domain, try GuestRegistry(directory: environment.runtimeDirectory).guests())
-                add(
-                    .fine, domain, "disk",
-                    "\(disk.vdev): \(disk.target), \(disk.format.rawValue), \(disk.isReadOnly ? "read-only" : "writable")")
+                let image = "\(disk.target), \(disk.format.rawValue), \(disk.isReadOnly ? "read-only" : "writable")"
+                add(.fine, domain, "disk", "\(disk.vdev): " + (disk.target.isEmpty ? "an empty drive" : image))
             } catch {
                 findings.append(Finding(.error, error.cause, remedy: error.remedy))
             }

@@ -4,7 +4,7 @@ struct TopScreen {
     var intervalMilliseconds: Int64 = 3000
     /// The first guest that is shown, counted in lines of the list.
     private(set) var firstGuest = 0
-    /// The first column of characters that is shown.
+    /// How many characters behind the names are left out.
     private(set) var firstCharacter = 0
     /// What has been typed of a new delay; nil while nobody is asked for one.
     private(set) var typedDelay: String?
@@ -66,13 +66,17 @@ struct TopScreen {
     mutating func lines(_ sample: TopSample, since earlier: TopSample?, rows: Int, columns: Int) -> [(text: String, standsOut: Bool)] {
         let picture = view.picture(sample, since: earlier)
         firstGuest = max(0, min(firstGuest, picture.blocks.count - 1))
-        firstCharacter = min(firstCharacter, max(0, (picture.columns.count - columns + Self.step - 1) / Self.step * Self.step))
-        func cut(_ text: String) -> String { String(text.dropFirst(firstCharacter).prefix(columns)) }
-        var lines = picture.heading.map { (text: String($0.prefix(columns)), standsOut: false) }
-        lines.append((cut(picture.columns), true))
-        lines += picture.blocks.dropFirst(firstGuest).joined().map { (cut($0), $0 == picture.columns) }
+        firstCharacter = min(firstCharacter, max(0, (picture.columns.text.count - columns + Self.step - 1) / Self.step * Self.step))
+        // The names stay where they are.
+        func cut(_ text: String) -> String { String(text.prefix(picture.nameWidth) + text.dropFirst(picture.nameWidth + firstCharacter)) }
+        var lines = picture.heading.map { (text: $0, standsOut: false) }
+        lines += ([picture.columns] + picture.blocks.dropFirst(firstGuest).joined()).map { line in
+            (line.kind == .details ? line.text : cut(line.text), line.kind == .columns)
+        }
         let body = rows - 1
-        lines = Array(lines.prefix(body)) + Array(repeating: ("", false), count: max(0, body - lines.count))
+        lines =
+            lines.prefix(body).map { (String($0.text.prefix(columns)), $0.standsOut) }
+            + Array(repeating: ("", false), count: max(0, body - lines.count))
         return lines + [(String(lastLine.prefix(columns)), typedDelay == nil)]
     }
 

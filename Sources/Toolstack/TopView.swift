@@ -21,15 +21,19 @@ public struct TopView: Sendable {
     /// - Parameter earlier: what was taken before; CPU % are 0 without it.
     public func lines(_ sample: TopSample, since earlier: TopSample?) -> [String] {
         let picture = picture(sample, since: earlier)
-        return picture.heading + [picture.columns] + picture.blocks.flatMap { $0 }
+        return picture.heading + [picture.columns.text] + picture.blocks.flatMap { $0.map(\.text) }
     }
 
     /// The picture in its parts, for a screen that may be too small for all of it.
     struct Picture {
+        enum Kind { case columns, guest, details }
+
         var heading: [String]
-        var columns: String
+        var columns: (text: String, kind: Kind)
         /// One for each guest: its line, and those that belong to it.
-        var blocks: [[String]]
+        var blocks: [[(text: String, kind: Kind)]]
+        /// How many characters the names of guests take.
+        var nameWidth: Int
     }
 
     func picture(_ sample: TopSample, since earlier: TopSample?) -> Picture {
@@ -40,12 +44,13 @@ public struct TopView: Sendable {
         func joined(_ text: (TopColumn) -> String) -> String {
             TopColumn.shown.map { Columns.right(text($0), $0 == .name ? nameWidth : $0.width) }.joined(separator: " ")
         }
-        let columns = joined(\.rawValue)
+        let columns = (text: joined(\.rawValue), kind: Picture.Kind.columns)
         let blocks = lines.enumerated().map { index, line in
             (repeatsColumns && index > 0 ? [columns] : [])
-                + [joined { $0 == .name ? String(line.row.name.prefix(nameWidth)) : $0.text(line) }] + details(line)
+                + [(joined { $0 == .name ? String(line.row.name.prefix(nameWidth)) : $0.text(line) }, .guest)]
+                + details(line).map { ($0, .details) }
         }
-        return Picture(heading: heading(sample), columns: columns, blocks: blocks)
+        return Picture(heading: heading(sample), columns: columns, blocks: blocks, nameWidth: nameWidth)
     }
 
     private func heading(_ sample: TopSample) -> [String] {

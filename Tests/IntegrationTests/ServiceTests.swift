@@ -26,12 +26,12 @@ extension GuestTests {
             let journal = try host.journal("martlet@web")
             #expect(journal.contains("has shut down (poweroff, reason code 0)"), "\(journal)")
             #expect(!journal.contains("SIGKILL"), "a guest that has ended is not in the way: \(journal)")
-            #expect(try host.shell.run("ls /run/martlet").lines == ["last-domid", "lock"])
+            #expect(try host.shell.run("ls -1 /run/martlet").lines == ["last-domid", "lock"])
         }
 
         private func endings(_ host: ServiceHost) throws {
             for (end, state) in [
-                ("martlet shutdown web", "inactive success 0"), ("martlet destroy web", "inactive success 0"),
+                ("martlet shutdown web", "inactive success 0"),
                 ("martlet sysrq web c", "failed exit-code 30"), ("kill -KILL $(pidof martlet-guest)", "failed exit-code 31"),
                 ("systemctl kill martlet@web", "inactive success 143"),
             ] {
@@ -39,7 +39,8 @@ extension GuestTests {
                 #expect(try host.eventually("martlet list web | grep -q -- -b---"))
                 try host.succeeds(end)
                 #expect(try host.eventually("! systemctl is-active --quiet martlet@web"), "\(end)")
-                #expect(try host.state("martlet@web") == state, "\(end)")
+                let found = try host.state("martlet@web")
+                #expect(found == state, "\(end)")
                 #expect(try host.guests() == [], "\(end)")
             }
         }

@@ -128,10 +128,10 @@ import Testing
         func columns() -> String { screen.lines(sample(guests: 2), since: nil, rows: 24, columns: 80)[3].text }
         #expect(!columns().contains("SSID"))
         for _ in 0..<30 { _ = screen.handle(.right) }
-        #expect(columns().hasSuffix("SSID"))
+        #expect(columns().hasPrefix("      NAME ") && columns().hasSuffix("SSID"))
         #expect(screen.lines(sample(guests: 2), since: nil, rows: 24, columns: 80)[0].text.hasPrefix("martlet top"))
         for _ in 0..<30 { _ = screen.handle(.left) }
-        #expect(columns().hasPrefix("      NAME"))
+        #expect(columns().hasPrefix("      NAME  STATE   CPU"))
     }
 
     static let delays: [(typed: String, milliseconds: Int64, last: String)] = [
