@@ -14,15 +14,15 @@ static inline void martlet_name_thread(const char *name) {
     (void)prctl(PR_SET_NAME, name);
 }
 
-#if defined(__x86_64__) || defined(__i386__)
-#include <cpuid.h>
-#endif
-
 /// CPUID of the processor this runs on: EAX, EBX, ECX, EDX. All 0 for leaves it does not have, and where there is no such instruction.
 static inline void martlet_cpuid(unsigned int leaf, unsigned int subleaf, unsigned int registers[4]) {
     registers[0] = registers[1] = registers[2] = registers[3] = 0;
 #if defined(__x86_64__) || defined(__i386__)
-    (void)__get_cpuid_count(leaf, subleaf, &registers[0], &registers[1], &registers[2], &registers[3]);
+    // The compiler's header for this would bring a module of its own that Swift then takes other types to be of.
+    unsigned int most, b, c, d;
+    __asm__ volatile("cpuid" : "=a"(most), "=b"(b), "=c"(c), "=d"(d) : "a"(leaf & 0x80000000u), "c"(0));
+    if (leaf > most) return;
+    __asm__ volatile("cpuid" : "=a"(registers[0]), "=b"(registers[1]), "=c"(registers[2]), "=d"(registers[3]) : "a"(leaf), "c"(subleaf));
 #else
     (void)leaf;
     (void)subleaf;
