@@ -69,7 +69,7 @@ final class Life {
         self.host = host
         domain = try Self.makeDomain(configuration, memory, host)
         domain.pause()
-        threads = Self.makeThreads(domain, entry: image.entryState, around)
+        threads = try Self.makeThreads(domain, entry: image.entryState, around)
         frames = RingFrames(store: image.xenstoreGFN, console: image.consoleGFN)
         store = try Self.makeStore(around, domain, frames)
         do throws(OperatorError) {
@@ -102,10 +102,10 @@ final class Life {
         }
     }
 
-    private static func makeThreads(_ domain: Domain, entry: RegisterState, _ around: Surroundings) -> [VCPUThread] {
+    private static func makeThreads(_ domain: Domain, entry: RegisterState, _ around: Surroundings) throws(OperatorError) -> [VCPUThread] {
         let parkings = (domain.host as? GuestHost)?.parkings ?? []
-        return zip(domain.vcpus, parkings).map { vcpu, parking in
-            let engine = around.makeEngine(vcpu.index, domain.memory, vcpu)
+        return try zip(domain.vcpus, parkings).map { (vcpu, parking) throws(OperatorError) in
+            let engine = try around.makeEngine(vcpu.index, domain.memory, vcpu)
             vcpu.attach(engine)
             if vcpu.index == 0 { engine.registerState = entry }
             return VCPUThread(
