@@ -71,6 +71,7 @@ struct BlockTranslator {
     let key: UInt64
     let mode: Int
     let countsInstructions: Bool
+    let keepsExactFlags: Bool
     var rowCount = 0
     var stubCount = 0
     /// Where the guest's flags are, as far as anybody reads them.
@@ -88,14 +89,15 @@ struct BlockTranslator {
         case both
     }
 
-    init(_ a: Assembler, _ common: CommonCode, _ space: BlockWorkspace, key: UInt64, mode: Int, firstLink: Int, countsInstructions: Bool) {
+    init(_ a: Assembler, _ common: CommonCode, _ space: BlockWorkspace, key: UInt64, mode: Int, firstLink: Int, options: TranslatorOptions) {
         self.a = a
         self.common = common
         self.space = space
         self.key = key
         self.mode = mode
         self.firstLink = firstLink
-        self.countsInstructions = countsInstructions
+        countsInstructions = options.countsInstructions
+        keepsExactFlags = options.keepsExactFlags
     }
 
     /// Bytes of code memory that no block exceeds: rows of some 200 bytes and stubs of some 60.
@@ -134,8 +136,12 @@ struct BlockTranslator {
             let effect = unsafe space.plans[index].flags
             unsafe space.liveAfter[index] = live
             live = effect.reads | live & ~effect.kills
+            // A handler sees the flags of an instruction that faults.
+            if keepsExactFlags && (unsafe space.plans[index].mayFault(space.rows[index])) { live = FlagSet.all }
             unsafe space.liveBefore[index] = live
         }
+        // So does the handler of an interrupt before the block.
+        if keepsExactFlags { unsafe space.liveBefore[0] = FlagSet.all }
     }
 
     // MARK: - the block as a whole

@@ -185,7 +185,7 @@ final class Dispatcher: TranslationHost {
         let start = Int(truncatingIfNeeded: key & 0xfff)
         var block = BlockTranslator(
             code.assembler(at: position), common, space, key: key, mode: mode.tlb, firstLink: links.count,
-            countsInstructions: options.countsInstructions)
+            options: options)
         let page = unsafe UnsafeRawPointer(interpreter.guestMemory.unsafePointer(frame))
         let byteCount = unsafe block.decode(page, start, features, allowsSSE: mode.allowsSSE)
         interpreter.markTranslated(frame, chunks: GuestMemory.chunkMask(offset: start, byteCount: max(byteCount, 1)))

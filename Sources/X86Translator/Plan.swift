@@ -56,6 +56,16 @@ struct Plan {
 
     var endsBlock: Bool { shape.rawValue >= Shape.branch.rawValue }
 
+    /// Whether it may fault: it reaches memory, or divides.
+    @inline(__always)
+    func mayFault(_ row: Instruction) -> Bool {
+        switch shape {
+        case .modRM, .jumpIndirect: row.flags.contains(.memory)
+        case .lea, .plain, .nothing, .accumulatorImmediate, .moveImmediate, .swapBytes, .exchangeAccumulator, .branch, .jump, .loop: false
+        default: true
+        }
+    }
+
     /// With an immediate that is as wide as the operand, but at most four bytes.
     func withImmediate(_ bytes: UInt8? = nil) -> Plan {
         var plan = self

@@ -73,6 +73,8 @@ struct TranslatorOptions {
     var coldRuns: UInt8 = 1
     var codeByteCount = 128 << 20
     var countsInstructions = true
+    /// Handlers of exceptions and interrupts see the arithmetic flags as they are, not only those that the code behind may still read.
+    var keepsExactFlags = true
 }
 
 /// What a translator has done, for tests and measurements.

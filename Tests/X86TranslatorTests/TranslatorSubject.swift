@@ -10,7 +10,7 @@ import X86
 /// The translator as the subject of differential tests: programs run at CPL 3 with nothing but their code and data mapped,
 /// where ``HostCPU`` has them. Exceptions are taken from the core before anybody delivers them.
 @safe
-final class TranslatorSubject {
+final class TranslatorSubject: @unchecked Sendable {
     private static let tables: UInt64 = 0x1000
     private static let codePage = GuestPhysicalAddress(0x1_0000)
     private static let dataPages = GuestPhysicalAddress(0x2_0000)
@@ -32,13 +32,26 @@ final class TranslatorSubject {
         return { program, state, memory in subject.run(program.code, &state, &memory) }
     }
 
-    init(_ mode: HostCPU.Mode) throws {
+    /// The same machine with the interpreter alone.
+    static func interpreterEngine() throws -> Differential.Engine {
+        let subject = try TranslatorSubject(.bits64, translates: false)
+        return { program, state, memory in subject.run(program.code, &state, &memory) }
+    }
+
+    private let translates: Bool
+    var statistics: TranslatorStatistics { translator.statistics }
+    /// From any thread.
+    func requestAttention() { translator.requestAttention() }
+
+    init(_ mode: HostCPU.Mode, translates: Bool = true, _ change: (inout TranslatorOptions) -> Void = { _ in }) throws {
+        self.translates = translates
         self.mode = mode
         memory = try GuestMemory(poolPageCount: 64)
         try memory.populate(GuestFrameNumber(0), count: 48)
         try Self.writeTables(memory)
         var options = TranslatorOptions()
         options.coldRuns = 0
+        change(&options)
         translator = try Translator(index: 0, memory: memory, environment: environment, options: options)
         guard let code = memory.lookup(Self.codePage.frame), let data = memory.lookup(Self.dataPages.frame) else {
             preconditionFailure("pages that were populated are there")
@@ -106,16 +119,27 @@ final class TranslatorSubject {
             core.shared.attention.lower()
             core.shared.requests.withLock { $0 = InterpreterContext.Requests() }
             do throws(GuestFault) {
-                try (unsafe core.shared.blocks.translation!).runBlocks()
+                if translates { try (unsafe core.shared.blocks.translation!).runBlocks() } else { try core.runBlocks() }
             } catch {
                 switch error.kind {
                 case .fault, .trap: return error
                 case .leave: break
-                case .codeWrite: preconditionFailure("no program writes its code")
+                case .codeWrite:
+                    if let fault = stepOverCodeWrite(core) { return fault }
                 }
             }
         }
         preconditionFailure("the program does not end")
+    }
+
+    private func stepOverCodeWrite(_ core: Core) -> GuestFault? {
+        core.s.allowsCodeWrite = true
+        defer {
+            core.s.allowsCodeWrite = false
+            core.shared.finishOverwriting()
+        }
+        do throws(GuestFault) { try core.step() } catch { return error.kind == .leave ? nil : error }
+        return nil
     }
 
     private func load(_ state: MachineState, _ core: Core) {
