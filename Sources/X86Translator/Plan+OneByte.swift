@@ -10,8 +10,10 @@ extension Plan {
         case 0x50...0x57: return row.operandSize == 8 ? Plan(.push) : nil
         case 0x58...0x5f: return row.operandSize == 8 ? Plan(.pop) : nil
         case 0x63:
+            // With 16 bits processors differ in how much they read.
+            guard row.operandSize >= 4 else { return nil }
             var plan = toRegister(.none, width: row.operandSize)
-            plan.memoryWidth = min(row.operandSize, 4)
+            plan.memoryWidth = 4
             return plan
         case 0x68, 0x6a: return row.operandSize == 8 ? Plan(.pushImmediate) : nil
         case 0x69: return toRegister(.killsAll, width: row.operandSize).withImmediate()
