@@ -68,6 +68,29 @@ enum Xen {
         _ = hypercall(32, 4, arguments.address, 0, 0)
     }
 
+    /// XENMEM_add_to_physmap of the page in which pending events are marked.
+    static func mapSharedInfo(at address: UInt32) {
+        arguments.clear(16)
+        arguments.half(0).store(0x7ff0)
+        arguments.word(12).store(address >> 12)
+        if hypercall(12, 7, arguments.address, 0, 0) != 0 { fail("the shared page cannot be mapped") }
+    }
+
+    /// SCHEDOP_poll of one event channel, without an end.
+    static func sleep(on port: UInt32) {
+        arguments.clear(24)
+        arguments.word(0).store(arguments.address + 16)
+        arguments.word(4).store(1)
+        arguments.word(16).store(port)
+        _ = hypercall(29, 3, arguments.address, 0, 0)
+    }
+
+    /// SCHEDOP_shutdown.
+    static func shutDown(_ reason: UInt32) {
+        arguments.word(0).store(reason)
+        _ = hypercall(29, 2, arguments.address, 0, 0)
+    }
+
     /// SCHEDOP_yield.
     static func yield() { _ = hypercall(29, 0, 0, 0, 0) }
 

@@ -68,6 +68,33 @@ enum XenStore {
         return Path(text: copy, length: answerLength)
     }
 
+    /// Asks to be told of changes of a node, once the store gets to it. There is one watch: its token says nothing.
+    static func watch(_ directory: Path, _ name: StaticString) {
+        begin(4, length: directory.length + UInt32(name.utf8CodeUnitCount) + 4)
+        send(directory, name)
+        send(UInt8(ascii: "-"))
+        send(0 as UInt8)
+        finish()
+    }
+
+    /// The first byte of what a node holds; 0 when it is empty or not there.
+    static func firstByte(_ directory: Path, _ name: StaticString) -> UInt8 {
+        begin(2, length: directory.length + UInt32(name.utf8CodeUnitCount) + 2)
+        send(directory, name)
+        finish()
+        return answerLength > 0 ? answer.byte(0).load() : 0
+    }
+
+    /// The event channel on which the store says that something has come.
+    static var eventChannel: UInt32 { port }
+
+    /// Takes what has come by itself, which is events of watches.
+    static func takeEvents() {
+        while hasEvents { _ = receivePacket() }
+    }
+
+    static var hasEvents: Bool { ring.word(2060).load() != ring.word(2056).load() }
+
     private static func begin(_ type: UInt32, length: UInt32) {
         send(word: type)
         send(word: 0)
@@ -105,9 +132,13 @@ enum XenStore {
         ring.word(2052).store(producer &+ 1)
     }
 
-    /// Waits for the answer. An error counts as an answer without content.
+    /// Waits for the answer, which the event of a watch is not. An error counts as an answer without content.
     private static func finish() {
         Xen.notify(port)
+        while receivePacket() == 15 {}
+    }
+
+    private static func receivePacket() -> UInt32 {
         let type = receiveWord()
         _ = receiveWord()
         _ = receiveWord()
@@ -120,6 +151,7 @@ enum XenStore {
         }
         if type != 16 { answerLength = length }
         Xen.notify(port)
+        return type
     }
 
     private static func receiveWord() -> UInt32 {

@@ -4,7 +4,7 @@ public struct BlockConfiguration: Hashable, Sendable {
     public var name: String
     /// The number xenstore knows it by.
     public var deviceNumber: UInt32
-    /// Absolute path of the image or block device.
+    /// Absolute path of the image or block device; empty for a CD-ROM drive without a medium.
     public var path: String
     public var format = BlockFormat.raw
     /// What xenstore's `type` says.

@@ -13,6 +13,8 @@ public final class BlockDevice: DeviceBackend {
     public let configuration: BlockConfiguration
     private let guest: any GuestAccess
     private let image: any BlockImage
+    private let identity: FileIdentity?
+    private let shelf: ImageShelf?
     private let counters = BlockCounters()
     private let log: @Sendable (String) -> Void
     private let connected = Mutex<Service?>(nil)
@@ -24,15 +26,27 @@ public final class BlockDevice: DeviceBackend {
 
     /// Opens and locks the image.
     ///
-    /// - Parameter log: gets a line for what an operator should know of; from any thread.
+    /// - Parameters:
+    ///   - shelf: has the image, perhaps, from an earlier life of the guest, and may get it for the next.
+    ///   - log: gets a line for what an operator should know of; from any thread.
     /// - Throws: ``BlockFailure`` that names the image; nothing is open then.
     public init(
-        _ configuration: BlockConfiguration, guest: any GuestAccess, log: @escaping @Sendable (String) -> Void
+        _ configuration: BlockConfiguration, guest: any GuestAccess, shelf: ImageShelf? = nil, log: @escaping @Sendable (String) -> Void
     ) throws(BlockFailure) {
         self.configuration = configuration
         self.guest = guest
         self.log = log
-        image = configuration.format == .raw ? try RawImage(configuration) : try NBDImage(configuration, log: log)
+        self.shelf = shelf
+        if let kept = shelf?.take(configuration) {
+            image = kept
+            // Other formats than raw cannot change their size meanwhile.
+            if configuration.format == .raw { try image.refreshSize() }
+        } else if configuration.path.isEmpty {
+            image = EmptyDrive()
+        } else {
+            image = configuration.format == .raw ? try RawImage(configuration) : try NBDImage(configuration, log: log)
+        }
+        identity = FileIdentity(configuration.path)
     }
 
     public var statistics: DeviceStatistics { counters.statistics }
@@ -137,7 +151,7 @@ public final class BlockDevice: DeviceBackend {
 
     public func close() {
         disconnect()
-        image.close()
+        if shelf?.keep(ImageShelf.Entry(configuration: configuration, identity: identity, image: image)) != true { image.close() }
     }
 
     /// Looks at the image's size again.

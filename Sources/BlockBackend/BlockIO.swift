@@ -44,6 +44,9 @@ protocol BlockImage: AnyObject, Sendable {
     /// Major and minor number of a block device.
     var deviceNumbers: (major: UInt32, minor: UInt32)? { get }
 
+    /// False once nothing can be read or written any more.
+    var isUsable: Bool { get }
+
     /// Looks at the size again.
     ///
     /// - Throws: ``BlockFailure`` where that is not possible; the size stays as it was.

@@ -48,6 +48,8 @@ final class NBDImage: BlockImage, @unchecked Sendable {
 
     deinit { close() }
 
+    var isUsable: Bool { !isClosed && server.isRunning }
+
     private static func failure(_ configuration: BlockConfiguration, _ server: NBDServer) -> BlockFailure {
         shutdown(server.connection.rawValue, Int32(SHUT_RDWR))
         let (status, message) = server.lastWords()

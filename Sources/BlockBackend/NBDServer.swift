@@ -70,6 +70,8 @@ final class NBDServer: @unchecked Sendable {
 
     // MARK: - its end
 
+    var isRunning: Bool { wait(milliseconds: 0) == nil }
+
     /// Why the program ended, in its own words; waits for it.
     func lastWords() -> (status: Int32, message: String) {
         let status = wait(milliseconds: Self.endMilliseconds) ?? -1

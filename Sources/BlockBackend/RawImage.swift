@@ -109,6 +109,7 @@ final class RawImage: BlockImage {
     }
 
     var byteCount: UInt64 { size.withLock { $0 } }
+    var isUsable: Bool { file.withLock { $0 } != nil }
 
     private func descriptor() throws(BlockFailure) -> Descriptor {
         guard let descriptor = file.withLock({ $0 }) else { throw BlockFailure("\(path) is closed", remedy: "") }

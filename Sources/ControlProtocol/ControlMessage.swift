@@ -12,7 +12,8 @@ public enum ControlRequest: Equatable, Sendable {
     case unpause
     /// Answered `ok`, then the guest ends with ``GuestEnd/destroyed``.
     case destroy
-    /// Writes `control/shutdown`; answered `ok` once written. The guest decides when it ends.
+    /// Writes `control/shutdown`; answered `ok` once written. The guest empties it when it takes it up (``GuestStatus/shutdownRequest``), and
+    /// decides when it ends.
     case shutdown(ShutdownMode)
     /// Gives the guest another name; answered `ok`. Names are not compared with those of other guests here.
     case rename(String)

@@ -21,6 +21,10 @@ public struct GuestStatus: Codable, Equatable, Sendable {
     public var vcpus: [VCPUStatus] = []
     /// What `memory/target` says, in KiB; nil where the process does not tell.
     public var targetMemoryKiB: UInt64?
+    /// The word that waits in `control/shutdown` for the guest to take it; nil when there is none, or where the process does not tell.
+    public var shutdownRequest: String?
+    /// What the guest's kernel has said it obeys there (`control/feature-poweroff` and so on); nil where the process does not tell.
+    public var shutdownFeatures: [ShutdownMode]?
 
     public init(
         domainID: UInt16, name: String, uuid: String, state: GuestState, vcpuTimesNanoseconds: [UInt64], onlineVCPUs: Int,

@@ -1,4 +1,4 @@
-import Glibc
+public import Glibc
 import Synchronization
 
 /// A listening Unix stream socket; its file goes with ``remove()``.
@@ -16,7 +16,7 @@ public final class UnixListener: Sendable {
         self.path = path
         descriptor = try Self.makeSocket()
         if Self.isAbandonedSocket(path) { unsafe unlink(path) }
-        let code = try unsafe Self.withAddress(path) { address, length in unsafe bind(descriptor.rawValue, address, length) }
+        let code = try unsafe UnixAddress.with(path) { address, length in unsafe bind(descriptor.rawValue, address, length) }
         guard code == 0 else { throw HostError("bind \(path)") }
         // Between bind and chmod nobody can connect: the socket does not listen yet.
         guard unsafe chmod(path, 0o600) == 0, listen(descriptor.rawValue, 64) == 0 else { throw HostError("listen \(path)") }
@@ -57,7 +57,7 @@ public final class UnixListener: Sendable {
     /// - Throws: ``HostError``.
     public static func connect(path: String) throws(HostError) -> Descriptor {
         let descriptor = try makeSocket()
-        let code = try unsafe withAddress(path) { address, length in unsafe Glibc.connect(descriptor.rawValue, address, length) }
+        let code = try unsafe UnixAddress.with(path) { address, length in unsafe Glibc.connect(descriptor.rawValue, address, length) }
         guard code == 0 else { throw HostError("connect \(path)") }
         return descriptor
     }
@@ -75,8 +75,15 @@ public final class UnixListener: Sendable {
         do { _ = try connect(path: path) } catch { return error.code == ECONNREFUSED }
         return false
     }
+}
 
-    private static func withAddress(
+/// Addresses of Unix sockets.
+public enum UnixAddress {
+    /// Lends a system call the address that a path is.
+    ///
+    /// - Returns: what `body` returns.
+    /// - Throws: ``HostError`` (`ENAMETOOLONG`) for a path that is empty or longer than 107 bytes.
+    public static func with(
         _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) throws(HostError) -> Int32 {
         var address = sockaddr_un()

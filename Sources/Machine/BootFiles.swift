@@ -9,15 +9,21 @@ enum BootFiles {
 
     /// - Throws: an error that names the file at fault.
     static func image(for description: GuestDescription) throws(OperatorError) -> BootImage {
+        let boot = description.boot
         var request = BuildRequest(
-            kernel: try kernel(description.kernelPath), memoryKiB: description.memoryKiB, maximumMemoryKiB: description.maxMemoryKiB,
+            kernel: try kernel(boot.kernelPath), memoryKiB: description.memoryKiB, maximumMemoryKiB: description.maxMemoryKiB,
             onlineVCPUs: description.vcpus, maximumVCPUs: description.maxVCPUs)
-        if let path = description.ramdiskPath {
+        if let path = boot.ramdiskPath {
             request.ramdisk = try HostFile.read(
                 key: "ramdisk", path: path, limit: Int(clamping: description.memoryKiB) * 1024,
-                limitReason: "it does not fit the guest's memory of \(description.memoryKiB / 1024) MiB")
+                limitReason: "it does not fit the guest's memory of \(description.memoryKiB / 1024) MiB", limitRemedy: "raise memory=")
+            guard request.ramdisk?.isEmpty != true else {
+                throw OperatorError(
+                    "ramdisk=\"\(path)\": the file is empty", remedy: "give an initramfs as ramdisk=, or leave ramdisk= out",
+                    code: .creationFailed)
+            }
         }
-        if !description.commandLine.isEmpty { request.commandLine = Array(description.commandLine.utf8) }
+        if let text = boot.commandLine, !text.isEmpty { request.commandLine = Array(text.utf8) }
         do {
             return try DomainBuilder.build(request)
         } catch {
@@ -26,7 +32,8 @@ enum BootFiles {
     }
 
     private static func kernel(_ path: String) throws(OperatorError) -> KernelImage {
-        let bytes = try HostFile.read(key: "kernel", path: path, limit: largestKernel, limitReason: "no kernel is that large")
+        let bytes = try HostFile.read(
+            key: "kernel", path: path, limit: largestKernel, limitReason: "no kernel is that large", limitRemedy: "name a kernel")
         let kernel: KernelImage
         do {
             kernel = try KernelImage.parse(bytes, fileName: path)

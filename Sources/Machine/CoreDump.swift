@@ -16,6 +16,8 @@ import XenABI
 struct CoreDump: Sendable {
     struct VCPU: Sendable {
         var registers: RegisterState
+        /// 512 bytes of FXSAVE; nil when the engine has none to show.
+        var floatingPoint: [UInt8]?
         var isOnline: Bool
     }
 
@@ -24,20 +26,18 @@ struct CoreDump: Sendable {
     let version: ControlProtocol.XenVersion
     let vcpus: [VCPU]
 
-    /// Writes the core under another name and gives it its own at the end, in place of an earlier one.
+    /// Writes the core, and gives it its name once it is whole, in place of an earlier one.
     ///
-    /// - Throws: an error that names the path; the unfinished file is gone then.
+    /// - Throws: an error that names the path; the unfinished file is gone then. So it is when this process is killed; see ``UnfinishedFile``.
     func write(to path: String, _ cancellation: Cancellation) throws(OperatorError) {
-        let temporary = "\(path).\(getpid())\(HostFile.unfinished)"
-        let number = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard number >= 0 else { throw Self.failure(path, errno) }
-        let file = Descriptor(number)
-        do throws(OperatorError) {
-            try write(to: file, path, cancellation)
-            guard unsafe rename(temporary, path) == 0 else { throw Self.failure(path, errno) }
+        do {
+            let file = try UnfinishedFile(for: path)
+            try file.write { (descriptor) throws(OperatorError) in try write(to: descriptor, path, cancellation) }
+            try file.finish()
+        } catch let error as SystemError {
+            throw Self.failure(path, error.errno)
         } catch {
-            unsafe unlink(temporary)
-            throw error
+            throw error as? OperatorError ?? OperatorError("the core \(path) cannot be written: \(error)")
         }
     }
 
@@ -72,7 +72,7 @@ struct CoreDump: Sendable {
     private func populatedFrames() -> [Frame] {
         var gfns: Set<UInt64> = []
         for entry in memoryMap { gfns.formUnion(entry.address >> 12..<(entry.address + entry.size + 0xfff) >> 12) }
-        return gfns.sorted().compactMap { gfn in memory.lookup(GuestFrameNumber(gfn)).map { (gfn, $0.frame) } }
+        return gfns.sorted().compactMap { gfn in memory.populated(GuestFrameNumber(gfn)).map { (gfn, $0.frame) } }
     }
 
     /// Pages from the first on that lie side by side in the pool and are all backed, or all not; at most 16 MiB.

@@ -13,6 +13,7 @@ final class Devices: Sendable {
     private let bus: DeviceBus
     let domain: Domain
     private let sockets: SocketDirectory
+    private let shelf: ImageShelf
     let log: GuestLog
     let guestName: String
 
@@ -20,14 +21,15 @@ final class Devices: Sendable {
     ///
     /// - Throws: an error that names the disk or interface at fault; nothing is open then.
     init(
-        _ description: GuestDescription, domain: Domain, store: XenStoreServer, sockets: SocketDirectory, log: GuestLog
+        _ description: GuestDescription, domain: Domain, store: XenStoreServer, _ around: Life.Surroundings
     ) throws(OperatorError) {
         self.domain = domain
-        self.sockets = sockets
-        self.log = log
+        sockets = around.sockets
+        shelf = around.shelf
+        log = around.log
         guestName = description.name
         do throws(HostError) {
-            bus = try DeviceBus(domain: description.domainID, store: GuestStore(server: store)) { log.write($0) }
+            bus = try DeviceBus(domain: description.domainID, store: GuestStore(server: store)) { [log] in log.write($0) }
         } catch {
             throw OperatorError("the guest's devices cannot be set up: \(error)", remedy: "raise ulimit -n", code: .creationFailed)
         }
@@ -62,7 +64,7 @@ final class Devices: Sendable {
         let configuration = BlockConfiguration(disk, queueLimit: domain.configuration.vcpuCount, socketPath: socket)
         let device: BlockDevice
         do throws(BlockFailure) {
-            device = try BlockDevice(configuration, guest: DomainAccess(domain)) { [log] in log.write($0) }
+            device = try BlockDevice(configuration, guest: DomainAccess(domain), shelf: shelf) { [log] in log.write($0) }
         } catch {
             throw OperatorError(error.cause, remedy: error.remedy, code: .invalid)
         }

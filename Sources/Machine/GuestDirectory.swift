@@ -1,3 +1,4 @@
+import Bootloader
 public import ControlProtocol
 import Glibc
 
@@ -26,7 +27,8 @@ public struct GuestDirectory: Sendable {
     public func readDescription() throws(OperatorError) -> GuestDescription {
         let file = path(of: GuestDescription.fileName)
         let bytes = try HostFile.read(
-            key: "guest", path: file, limit: Frame.maximumByteCount, limitReason: "a guest's description is shorter")
+            key: "guest", path: file, limit: Frame.maximumByteCount, limitReason: "a guest's description is shorter",
+            limitRemedy: "martlet and martlet-guest must be of the same version")
         do {
             return try GuestDescription(json: bytes)
         } catch {
@@ -76,6 +78,7 @@ public struct GuestDirectory: Sendable {
             UnixSocket.consoleName, Self.storeSocketName,
             GuestLock.fileName,
         ]
+        BootloaderRun.removeLeftovers(in: path)
         for name in names { unsafe unlink(path(of: name)) }
         unsafe rmdir(path)
     }

@@ -10,8 +10,9 @@ enum HostFile {
     ///   - key: the configuration's word for the file, for messages.
     ///   - limit: the most bytes it may have.
     ///   - limitReason: why it may not have more.
+    ///   - limitRemedy: what to do then.
     /// - Throws: an error that names key and path.
-    static func read(key: String, path: String, limit: Int, limitReason: String) throws(OperatorError) -> [UInt8] {
+    static func read(key: String, path: String, limit: Int, limitReason: String, limitRemedy: String) throws(OperatorError) -> [UInt8] {
         let subject = "\(key)=\"\(path)\""
         let remedy = "check the path in \(key)="
         let number = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -24,7 +25,8 @@ enum HostFile {
             throw OperatorError("\(subject): not a regular file", remedy: remedy, code: .creationFailed)
         }
         guard status.st_size <= limit else {
-            throw OperatorError("\(subject): the file has \(status.st_size) bytes; \(limitReason)", remedy: remedy, code: .creationFailed)
+            throw OperatorError(
+                "\(subject): the file has \(status.st_size) bytes; \(limitReason)", remedy: limitRemedy, code: .creationFailed)
         }
         return try readAll(file, Int(status.st_size), subject)
     }

@@ -1,3 +1,4 @@
+import BlockBackend
 import ControlProtocol
 import DomainBuilder
 import Glibc
@@ -19,13 +20,15 @@ final class Life {
     let memory: GuestMemory
     let domain: Domain
     let host: GuestHost
-    private(set) var store: XenStoreServer
-    private(set) var devices: Devices
-    private let description: GuestDescription
-    private(set) var threads: [VCPUThread]
-    private let frames: RingFrames
+    var store: XenStoreServer
+    var devices: Devices
+    let description: GuestDescription
+    var threads: [VCPUThread]
+    /// What was counted before a soft reset.
+    var earlierInstructions: UInt64 = 0
+    let frames: RingFrames
     private let log: GuestLog
-    private let console: ConsoleLine
+    let console: ConsoleLine
 
     /// What every life of a guest shares.
     struct Surroundings {
@@ -37,12 +40,14 @@ final class Life {
         /// Signalled when the domain has stopped.
         var wakeUp: WakeUp
         var console: ConsoleLine
+        /// Disk images between two lives.
+        let shelf = ImageShelf()
         var firstRun: FirstRun
         var makeEngine: EngineFactory
     }
 
     /// Guest frames of the rings that are there from the start.
-    private struct RingFrames {
+    struct RingFrames {
         var store: UInt64
         var console: UInt64
     }
@@ -59,7 +64,7 @@ final class Life {
         memory = try GuestMemory.reserve(
             pageCount: configuration.poolPageCount,
             wish: configuration.poolPageCount - configuration.maximumPages + Self.pages(HostMemory.largestMaximumKiB(description)))
-        try memory.fill(from: image)
+        try memory.fill(from: image, ownedPages: Int(description.memoryKiB / 4))
         // The chunks share storage with kernel and ramdisk.
         image.chunks = []
         let clock = GuestClock(showsLocalTime: description.localtime, offsetSeconds: description.rtcTimeOffsetSeconds)
@@ -73,7 +78,7 @@ final class Life {
         frames = RingFrames(store: image.xenstoreGFN, console: image.consoleGFN)
         store = try Self.makeStore(around, domain, frames)
         do throws(OperatorError) {
-            devices = try Devices(description, domain: domain, store: store, sockets: around.sockets, log: log)
+            devices = try Devices(description, domain: domain, store: store, around)
         } catch {
             domain.detach()
             store.stop()
@@ -104,17 +109,31 @@ final class Life {
 
     private static func makeThreads(_ domain: Domain, entry: RegisterState, _ around: Surroundings) throws(OperatorError) -> [VCPUThread] {
         let parkings = (domain.host as? GuestHost)?.parkings ?? []
+<<<<<<< HEAD
         return try zip(domain.vcpus, parkings).map { (vcpu, parking) throws(OperatorError) in
             let engine = try around.makeEngine(vcpu.index, domain.memory, vcpu)
             vcpu.attach(engine)
             if vcpu.index == 0 { engine.registerState = entry }
             return VCPUThread(
                 vcpu: vcpu, engine: engine, parking: parking, firstRun: around.firstRun,
+=======
+        return zip(domain.vcpus, parkings).map { vcpu, parking in
+            VCPUThread(
+                vcpu: vcpu, engine: makeEngine(vcpu, vcpu.index == 0 ? entry : nil, around), parking: parking, firstRun: around.firstRun,
+>>>>>>> main
                 affinity: around.description.hardAffinity(of: vcpu.index))
         }
     }
 
-    private static func makeStore(
+    /// - Parameter state: the registers it starts with; nil for those of a vCPU that waits for its start.
+    static func makeEngine(_ vcpu: VCPU, _ state: RegisterState?, _ around: Surroundings) -> any VirtualCPU {
+        let engine = around.makeEngine(vcpu.index, vcpu.domain.memory, vcpu)
+        vcpu.attach(engine)
+        if let state { engine.registerState = state }
+        return engine
+    }
+
+    static func makeStore(
         _ around: Surroundings, _ domain: Domain, _ frames: RingFrames
     ) throws(OperatorError) -> XenStoreServer {
         let description = around.description
@@ -151,7 +170,7 @@ final class Life {
     }
 
     /// Connects the backends to the guest's ports, which are silent from the start: the rings are looked at once.
-    private func connect() throws(OperatorError) {
+    func connect() throws(OperatorError) {
         let (store, console) = (store, console)
         bind(domain.storePort) { store.guestNotified() }
         bind(domain.consolePort) { console.guestNotified() }
@@ -177,7 +196,7 @@ final class Life {
         }
     }
 
-    private func startVCPUs() throws(HostError) {
+    func startVCPUs() throws(HostError) {
         let (domain, log) = (domain, log)
         for thread in threads {
             host.parkings[thread.vcpu.index].open()
@@ -242,6 +261,14 @@ final class Life {
         domain.setMaximumPages(Self.pages(kib))
     }
 
+    /// Sets what the guest is to own, as far as that is not the work of its balloon.
+    ///
+    /// - Throws: as ``setMaximumMemory(kib:)``; nothing has changed then.
+    func setTarget(kib: UInt64) throws(OperatorError) {
+        try setMaximumMemory(kib: kib)
+        domain.raiseTarget(ramPages: Int(kib / 4))
+    }
+
     /// Stops the domain if it has not stopped, ends the threads that execute it, and cuts its backends off. Memory and xenstore stay.
     func halt() {
         domain.shutdown(.powerOff)
@@ -253,42 +280,6 @@ final class Life {
         domain.unbindHost(domain.storePort)
         domain.unbindHost(domain.consolePort)
         domain.detach()
-    }
-
-    /// Lets a domain that shut down go on with its memory and its vCPUs, as a kernel started by kexec expects it: a new xenstore and
-    /// new devices, rings and ports as at the start.
-    ///
-    /// - Throws: an error for the operator; ``halt()`` and ``close()`` are still to be called then.
-    func softReset(_ around: Surroundings) throws(OperatorError) {
-        for thread in threads { thread.join() }
-        devices.close()
-        console.disconnect()
-        store.stop()
-        do throws(DomainError) { try domain.softReset() } catch {
-            throw OperatorError("the guest's memory has no room for a soft reset: \(error)", code: .noMemory)
-        }
-        try clearRings()
-        store = try Self.makeStore(around, domain, frames)
-        devices = try Devices(description, domain: domain, store: store, sockets: around.sockets, log: log)
-        threads = threads.map { $0.successor }
-        try connect()
-        do throws(HostError) {
-            try store.start()
-            try devices.start()
-            try startVCPUs()
-        } catch {
-            throw OperatorError("the guest's threads cannot be started: \(error)", remedy: "raise ulimit -u", code: .creationFailed)
-        }
-    }
-
-    private func clearRings() throws(OperatorError) {
-        for frame in [frames.store, frames.console] {
-            do throws(GuestMemoryError) {
-                try memory.write(GuestPhysicalAddress(GuestFrameNumber(frame)), bytes: [UInt8](repeating: 0, count: GuestMemory.pageSize))
-            } catch {
-                throw OperatorError("the guest has given up the page of a ring (\(GuestFrameNumber(frame)))", code: .creationFailed)
-            }
-        }
     }
 
     /// Ends the xenstore, after ``halt()``.
@@ -303,24 +294,8 @@ final class Life {
     var core: CoreDump {
         CoreDump(
             memory: memory, memoryMap: domain.configuration.memoryMap, version: description.xenVersion,
-            vcpus: threads.map { CoreDump.VCPU(registers: $0.registerState, isOnline: $0.vcpu.isOnline) })
+            vcpus: threads.map {
+                CoreDump.VCPU(registers: $0.registerState, floatingPoint: $0.floatingPointImage, isOnline: $0.vcpu.isOnline)
+            })
     }
-
-    // MARK: - what it does
-
-    var isExecuting: Bool { threads.contains { $0.isExecuting } }
-    /// Every vCPU that is online waits for an event.
-    var isBlocked: Bool { threads.allSatisfy { !$0.vcpu.isOnline || $0.isBlocked } }
-    var instructionCount: UInt64 { threads.reduce(0) { $0 &+ $1.instructionCount } }
-    var vcpuTimes: [UInt64] { threads.map(\.timeNanoseconds) }
-    var vcpuStatus: [VCPUStatus] {
-        threads.map { thread in
-            var status = VCPUStatus(
-                online: thread.vcpu.isOnline, running: thread.isExecuting, blocked: thread.isBlocked, processor: thread.processor,
-                timeNanoseconds: thread.timeNanoseconds)
-            status.hardAffinity = thread.hardAffinity
-            return status
-        }
-    }
-    var onlineVCPUs: Int { domain.vcpus.count { $0.isOnline } }
 }

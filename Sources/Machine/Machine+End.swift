@@ -1,3 +1,4 @@
+import BlockBackend
 import ControlProtocol
 import Glibc
 import HostIO
@@ -23,6 +24,8 @@ extension Machine {
         }
         if !EndPolicy.knows(reason) { log.write("Unknown shutdown reason code \(reason.rawValue). Destroying domain.") }
         log.write("Action for shutdown reason code \(reason.rawValue) is \(action.rawValue)")
+        // Nobody else gets the disks of a guest that goes on.
+        if action.keepsDisks { surroundings.shelf.open() }
         guard action != .softReset else { return softReset(life) }
         life.halt()
         follow(action, reason)
@@ -108,14 +111,28 @@ extension Machine {
             }
             restartDue = nil
             maxMemoryKiB = nil
+            guard description.bootloader == nil else { return runBootloader { $0.buildAgain() } }
+            buildAgain()
+        } catch {
+            restartDue = nil
+            giveUp(error)
+        }
+    }
+
+    private func buildAgain() {
+        do throws(OperatorError) {
             let next = try Life(surroundings)
+            surroundings.shelf.clear()
             begin(next)
             if !isPaused { next.unpause() }
         } catch {
-            restartDue = nil
-            log.write("the guest cannot be started anew: \(error.cause)")
-            end = .failed(message: error.cause)
+            giveUp(error)
         }
+    }
+
+    func giveUp(_ error: OperatorError) {
+        log.write("the guest cannot be started anew: \(error.cause)")
+        end = .failed(message: error.cause)
     }
 
     /// - Returns: false when it has to be tried again.
@@ -145,6 +162,7 @@ extension Machine {
         endJobs()
         do throws(OperatorError) {
             try life.softReset(surroundings)
+            surroundings.shelf.clear()
             log.write("Done. Rebooting now")
             announceLife()
         } catch {
@@ -153,4 +171,9 @@ extension Machine {
             end = .failed(message: error.cause)
         }
     }
+}
+
+extension EndAction {
+    /// Whether another life follows, which is to have the disks.
+    fileprivate var keepsDisks: Bool { [.restart, .coredumpRestart, .renameRestart, .softReset].contains(self) }
 }

@@ -22,7 +22,14 @@ extension Machine {
         status.vcpus = life?.vcpuStatus ?? []
         for index in status.vcpus.indices { status.vcpus[index].softAffinity = description.softAffinity(of: index) }
         status.targetMemoryKiB = life.flatMap { $0.text(at: "\($0.home)/memory/target") }.flatMap { UInt64($0) }
+        if isAlive, let life { tellOfShutdown(life, &status) }
         return status
+    }
+
+    private func tellOfShutdown(_ life: Life, _ status: inout GuestStatus) {
+        let control = "\(life.home)/control"
+        status.shutdownRequest = life.text(at: "\(control)/shutdown").flatMap { $0.isEmpty ? nil : String($0.prefix(32)) }
+        status.shutdownFeatures = ShutdownMode.allCases.filter { life.text(at: "\(control)/feature-\($0.rawValue)") == "1" }
     }
 
     // MARK: - debug keys
@@ -40,7 +47,7 @@ extension Machine {
             }
             wanted.append(key)
         }
-        guard let life else { throw OperatorError("the guest \(description.name) is being restarted", remedy: "try again in a moment") }
+        guard let life else { throw Self.isBetweenLives(description.name) }
         for key in wanted {
             hypervisorRing.say("'\(key.rawValue)' pressed -> \(key.title)")
             for line in lines(for: key, life) { hypervisorRing.say(line) }
@@ -81,7 +88,7 @@ extension Machine {
 
     /// The guest stands still while its memory is written.
     func dumpCore(_ path: String) throws(OperatorError) -> Answer {
-        guard let life else { throw OperatorError("the guest \(description.name) is being restarted", remedy: "try again in a moment") }
+        guard let life else { throw Self.isBetweenLives(description.name) }
         guard path.utf8.first == UInt8(ascii: "/") else {
             throw OperatorError("\"\(path)\" is no absolute path", code: .invalid)
         }

@@ -1,3 +1,4 @@
+import BlockBackend
 import ControlProtocol
 import Glibc
 import HostIO
@@ -6,6 +7,8 @@ import HostIO
 extension Machine {
     func renameAndRestart(_ reason: ControlProtocol.ShutdownReason) {
         keptReason = reason
+        // The new guest's process opens its disks itself.
+        defer { surroundings.shelf.clear() }
         guard let parent = directory.parent(of: description.domainID) else {
             return log.write("the guest cannot be started anew: its directory is not named by its domain ID")
         }

@@ -56,10 +56,15 @@ extension Machine {
     ///
     /// - Throws: an error when the guest has shut down.
     func runningLife() throws(OperatorError) -> Life {
+        guard life != nil || end != nil else { throw Self.isBetweenLives(description.name) }
         guard let life, keptReason == nil else {
             throw OperatorError("the guest \(description.name) is not running", remedy: "it has shut down; `destroy' removes it")
         }
         return life
+    }
+
+    static func isBetweenLives(_ name: String) -> OperatorError {
+        OperatorError("the guest \(name) is being restarted", remedy: "try again in a moment")
     }
 
     // MARK: - signals to the guest

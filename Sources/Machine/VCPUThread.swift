@@ -51,8 +51,8 @@ final class VCPUThread: @unchecked Sendable {
         }
     }
 
-    /// A thread for the same vCPU and engine, to be started after this one has ended. Its time counts from 0.
-    var successor: VCPUThread {
+    /// A thread for the same vCPU with another engine, to be started after this one has ended. Its time counts from 0.
+    func successor(with engine: any VirtualCPU) -> VCPUThread {
         VCPUThread(vcpu: vcpu, engine: engine, parking: parking, firstRun: firstRun, affinity: hardAffinity)
     }
 
@@ -121,6 +121,8 @@ final class VCPUThread: @unchecked Sendable {
 
     /// The vCPU's registers; only while it executes nothing.
     var registerState: RegisterState { engine.registerState }
+    /// Its floating-point registers, as ``VirtualCPU/floatingPointImage``; only while it executes nothing.
+    var floatingPointImage: [UInt8]? { engine.floatingPointImage }
 
     var isExecuting: Bool { !parking.isResting }
     /// The vCPU waits for an event, whether the domain is paused or not.

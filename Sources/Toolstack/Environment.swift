@@ -1,4 +1,4 @@
-internal import ControlProtocol
+public import ControlProtocol
 internal import Glibc
 
 /// What the process's environment says about where things are.
@@ -14,7 +14,7 @@ public struct Environment: Sendable {
     /// That of this process.
     public static var current: Environment {
         var variables: [String: String] = [:]
-        for name in ["MARTLET_RUNTIME_DIR", "XDG_RUNTIME_DIR", "MARTLET_LOG_DIR", "XDG_STATE_HOME", "HOME", "MARTLET_GUEST"] {
+        for name in ["MARTLET_RUNTIME_DIR", "XDG_RUNTIME_DIR", "MARTLET_LOG_DIR", "XDG_STATE_HOME", "HOME", "MARTLET_GUEST", "PATH"] {
             if let value = unsafe getenv(name) { variables[name] = unsafe String(cString: value) }
         }
         return Environment(variables: variables, userID: geteuid())
@@ -35,6 +35,23 @@ public struct Environment: Sendable {
         if userID == 0 { return "/var/log/martlet" }
         if let directory = value("XDG_STATE_HOME") { return directory + "/martlet" }
         return value("HOME").map { $0 + "/.local/state/martlet" }
+    }
+
+    /// The same, made if it did not exist, where this user can write to it.
+    ///
+    /// - Throws: an error that says why guests are without logs here; they run all the same.
+    public func usableLogDirectory() throws(OperatorError) -> String {
+        let remedy = "set MARTLET_LOG_DIR to a directory of your own that can be written"
+        guard let directory = logDirectory else { throw OperatorError("no logs are kept: there is no home directory", remedy: remedy) }
+        do throws(SystemError) {
+            try Files.makeDirectories(directory)
+        } catch {
+            throw OperatorError("no logs are kept: \(error.sentence)", remedy: remedy)
+        }
+        guard unsafe access(directory, W_OK) == 0 else {
+            throw OperatorError("no logs are kept: \(directory): \(SystemError.text(errno))", remedy: remedy)
+        }
+        return directory
     }
 
     /// The guest process's executable: `martlet-guest` beside this one, unless `$MARTLET_GUEST` names another.

@@ -41,8 +41,10 @@ extension GuestRegistry.Entry {
         Files.removeDirectory(directory)
     }
 
-    /// Whether the guest's process has ended; waits so long for it.
-    private func waitUntilGone(milliseconds: Int) -> Bool {
+    /// Whether the guest's process has ended, its directory with it; waits so long for it.
+    ///
+    /// How a guest ended is told before its process is through: for a moment the name is not free yet.
+    public func waitUntilGone(milliseconds: Int) -> Bool {
         var waited = 0
         while true {
             if (try? GuestLock.isHeld(directory: directory)) != true {

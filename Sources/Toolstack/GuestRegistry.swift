@@ -1,3 +1,4 @@
+internal import Bootloader
 public import ControlProtocol
 internal import Glibc
 
@@ -16,7 +17,7 @@ public struct GuestRegistry: Sendable {
         do throws(SystemError) {
             try Files.makeDirectories(directory)
         } catch {
-            throw Self.unusable("the runtime directory cannot be used: \(error.sentence)")
+            throw Self.unusable(error)
         }
         try checkOwner()
     }
@@ -123,7 +124,10 @@ extension GuestRegistry {
     private func removeStaleLocked() {
         for domainID in ((try? Files.names(in: directory)) ?? []).compactMap(Self.domainID) {
             let path = "\(directory)/\(domainID)"
-            if (try? GuestLock.isHeld(directory: path)) != true { Files.removeDirectory(path) }
+            if (try? GuestLock.isHeld(directory: path)) != true {
+                BootloaderRun.removeLeftovers(in: path)
+                Files.removeDirectory(path)
+            }
         }
     }
 
@@ -135,6 +139,13 @@ extension GuestRegistry {
         guard status.st_uid == geteuid(), status.st_mode & 0o022 == 0 else {
             throw Self.unusable("the runtime directory \(directory) belongs to or can be written by somebody else")
         }
+    }
+
+    private static func unusable(_ error: SystemError) -> OperatorError {
+        let cause = "the runtime directory cannot be used: \(error.sentence)"
+        let isFull = error.errno == ENOSPC || error.errno == EDQUOT
+        let remedy = "make room there, or set MARTLET_RUNTIME_DIR to another directory of your own"
+        return isFull ? OperatorError(cause, remedy: remedy, code: .creationFailed) : unusable(cause)
     }
 
     private static func unusable(_ cause: String) -> OperatorError {
@@ -181,7 +192,7 @@ extension GuestRegistry {
         do throws(SystemError) {
             return try body()
         } catch {
-            throw Self.unusable("the runtime directory cannot be used: \(error.sentence)")
+            throw Self.unusable(error)
         }
     }
 }

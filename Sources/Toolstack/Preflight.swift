@@ -31,7 +31,7 @@ public struct Preflight: Sendable {
     public private(set) var findings: [Finding] = []
     /// The host's memory, to compare with; KiB.
     private let hostMemoryKiB: (total: UInt64, available: UInt64)
-    private let environment: Environment
+    let environment: Environment
 
     /// Whether such a guest can be created.
     public var canCreate: Bool { !findings.contains { $0.severity == .error } }
@@ -46,12 +46,12 @@ public struct Preflight: Sendable {
         }
         guard let domain = file.domain else { return }
         if canCreate { findings.append(Finding(.fine, "\(file.source): \(domain.name), \(domain.type.rawValue)")) }
-        checkKernel(domain)
-        checkRamdisk(domain)
+        checkBootFiles(domain)
         checkMemory(domain)
         checkProcessors(domain)
         checkNames(domain)
         checkPrograms()
+        checkLogs()
         checkDevices(domain)
         if canCreate { checkTranslation(domain, options) }
     }
@@ -78,43 +78,9 @@ public struct Preflight: Sendable {
 }
 
 extension Preflight {
-    private mutating func add(_ severity: Severity, _ domain: DomainDescription, _ key: String, _ cause: String, remedy: String = "") {
+    mutating func add(_ severity: Severity, _ domain: DomainDescription, _ key: String, _ cause: String, remedy: String = "") {
         let place = domain.places[key].map { "\($0): " } ?? ""
         findings.append(Finding(severity, severity == .fine ? cause : place + cause, remedy: remedy))
-    }
-
-    private mutating func checkKernel(_ domain: DomainDescription) {
-        guard let kernel = domain.kernel else { return }
-        do throws(OperatorError) {
-            let report = ImageReport(try KernelFile.read(kernel), fileName: kernel)
-            guard report.verdict.canBoot else {
-                return add(
-                    .error, domain, "kernel", "kernel=\"\(kernel)\" cannot boot as PVH: \(report.verdict.reason)",
-                    remedy: report.verdict.remedy ?? "`martlet inspect \(kernel)' tells more")
-            }
-            add(.fine, domain, "kernel", "\(kernel): \(report.kind)" + (report.kernelVersion.map { ", \($0)" } ?? ""))
-        } catch {
-            add(.error, domain, "kernel", "kernel=\"\(kernel)\": \(error.cause)", remedy: "check the path in kernel=")
-        }
-    }
-
-    private mutating func checkRamdisk(_ domain: DomainDescription) {
-        guard let ramdisk = domain.ramdisk else { return }
-        var status = stat()
-        guard unsafe stat(ramdisk, &status) == 0, unsafe access(ramdisk, R_OK) == 0 else {
-            return add(
-                .error, domain, "ramdisk", "ramdisk=\"\(ramdisk)\": \(SystemError.text(errno))", remedy: "check the path in ramdisk=")
-        }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            return add(.error, domain, "ramdisk", "ramdisk=\"\(ramdisk)\": not a regular file", remedy: "check the path in ramdisk=")
-        }
-        let size = UInt64(max(0, status.st_size)) / 1024
-        guard size < domain.effectiveMemoryKiB else {
-            return add(
-                .error, domain, "ramdisk", "ramdisk=\"\(ramdisk)\" has \(size / 1024) MiB, more than the guest's memory",
-                remedy: "raise memory=")
-        }
-        add(.fine, domain, "ramdisk", "\(ramdisk): \(size) KiB")
     }
 
     private mutating func checkMemory(_ domain: DomainDescription) {
@@ -170,6 +136,14 @@ extension Preflight {
                 .error, "\(program): \(SystemError.text(errno))", remedy: "martlet-guest belongs beside martlet; build or install both"))
     }
 
+    private mutating func checkLogs() {
+        do throws(OperatorError) {
+            _ = try environment.usableLogDirectory()
+        } catch {
+            findings.append(Finding(.warning, error.cause, remedy: error.remedy))
+        }
+    }
+
     /// Each disk and interface is looked up by itself, so that one mistake does not hide another.
     private mutating func checkDevices(_ domain: DomainDescription) {
         for disk in domain.disks {
@@ -177,9 +151,8 @@ extension Preflight {
                 let disk = try DiskDescription(disk.device, at: disk.place)
                 checkFormat(disk, domain)
                 checkSharing(disk, domain, try GuestRegistry(directory: environment.runtimeDirectory).guests())
-                add(
-                    .fine, domain, "disk",
-                    "\(disk.vdev): \(disk.target), \(disk.format.rawValue), \(disk.isReadOnly ? "read-only" : "writable")")
+                let image = "\(disk.target), \(disk.format.rawValue), \(disk.isReadOnly ? "read-only" : "writable")"
+                add(.fine, domain, "disk", "\(disk.vdev): " + (disk.target.isEmpty ? "an empty drive" : image))
             } catch {
                 findings.append(Finding(.error, error.cause, remedy: error.remedy))
             }
@@ -187,10 +160,22 @@ extension Preflight {
         for network in domain.networks {
             do throws(OperatorError) {
                 let network = try NetworkDescription(network.device, at: network.place)
+                try checkHub(network)
                 add(.fine, domain, "vif", "vif \(network.handle): \(network.mac), \(network.link.word)")
             } catch {
                 findings.append(Finding(.error, error.cause, remedy: error.remedy))
             }
+        }
+    }
+
+    /// The socket of a hub is made by the first guest that comes.
+    private func checkHub(_ network: NetworkDescription) throws(OperatorError) {
+        guard case .hub(let path) = network.link else { return }
+        let directory = String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]) + "/"
+        guard unsafe access(directory, W_OK | X_OK) == 0 else {
+            throw OperatorError(
+                "vif \(network.handle): the hub \(path): \(directory): \(SystemError.text(errno))",
+                remedy: "name a path in a directory this user may write to")
         }
     }
 

@@ -25,21 +25,23 @@ struct RawTerminal: ~Copyable {
 struct SignalPipe: ~Copyable {
     let readEnd: Int32
     private let writeEnd: Int32
-    private static let caught = [SIGTERM, SIGHUP, SIGINT]
+    private let caught: [Int32]
     /// Written by signal handlers, which may touch nothing but globals; set before they are installed.
     nonisolated(unsafe) fileprivate static var target: Int32 = -1
 
-    init?() {
+    /// - Parameter others: signals that are to be caught as well.
+    init?(andAlso others: [Int32] = []) {
         var pipe: [Int32] = [-1, -1]
         guard unsafe Glibc.pipe(&pipe) == 0 else { return nil }
         for number in pipe {
             _ = fcntl(number, F_SETFD, FD_CLOEXEC)
             _ = fcntl(number, F_SETFL, O_NONBLOCK)
         }
+        caught = [SIGTERM, SIGHUP, SIGINT] + others
         readEnd = pipe[0]
         writeEnd = pipe[1]
         unsafe Self.target = writeEnd
-        for number in Self.caught {
+        for number in caught {
             signal(number) { number in
                 var byte = UInt8(truncatingIfNeeded: number)
                 _ = unsafe write(SignalPipe.target, &byte, 1)
@@ -55,7 +57,7 @@ struct SignalPipe: ~Copyable {
 
     deinit {
         unsafe Self.target = -1
-        for number in Self.caught { signal(number, SIG_DFL) }
+        for number in caught { signal(number, SIG_DFL) }
         close(readEnd)
         close(writeEnd)
     }

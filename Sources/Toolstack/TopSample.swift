@@ -76,7 +76,7 @@ extension TopSample.Row {
         self.init(
             domainID: guest.domainID, name: description.name, state: GuestState(), cpuNanoseconds: 0, memoryKiB: description.memoryKiB,
             maxMemoryKiB: description.maxMemoryKiB, vcpus: [], devices: [])
-        guard let status = try? guest.status(timeoutMilliseconds: 1000) else { return }
+        guard let status = try? guest.status(timeoutMilliseconds: 300) else { return }
         state = status.state
         cpuNanoseconds = status.vcpuTimesNanoseconds.reduce(0, &+)
         memoryKiB = status.currentMemoryKiB

@@ -61,6 +61,7 @@ extension Core {
         if entry.executeTag == address & ~0xfff {
             let host = Int(truncatingIfNeeded: address & ~0xfff) &+ entry.addend
             let frame = unsafe (host &- Int(bitPattern: shared.memory.unsafePoolBase)) &>> 12
+            noteFetch(address, isGlobal: isGlobalEntry(index))
             return (FrameIndex(UInt32(truncatingIfNeeded: frame)), isGlobalEntry(index))
         }
         let kind: AccessKind = s.cpl == 3 ? [.execute, .user] : .execute
@@ -71,7 +72,9 @@ extension Core {
             s.exitReason = .noCodeMemory
             throw .leave
         }
-        return (frame, s.tlbMode == .uncached ? false : isGlobalEntry(index))
+        let isGlobal = s.tlbMode == .uncached ? false : isGlobalEntry(index)
+        noteFetch(address, isGlobal: isGlobal)
+        return (frame, isGlobal)
     }
 
     // MARK: - decoding
@@ -135,6 +138,7 @@ extension Core {
         return (count + 1, offset, second)
     }
 
+<<<<<<< HEAD
     /// Makes every jump-cache entry void.
     private func forgetBlocks() {
         s.localGeneration &+= 1
@@ -143,6 +147,9 @@ extension Core {
     }
 
     func mark(_ frame: FrameIndex, _ chunks: UInt64) {
+=======
+    private func mark(_ frame: FrameIndex, _ chunks: UInt64) {
+>>>>>>> main
         if shared.memory.markCode(frame, chunks: chunks) { dropWriteEntries(of: frame) }
     }
 

@@ -90,15 +90,19 @@ extension Core {
 
     func setCR3(_ wanted: UInt64) throws(GuestFault) {
         var value = wanted
+        let hasIdentifiers = isLongMode && s.cr4 & CR4.pcid != 0
         if isLongMode {
-            if s.cr4 & CR4.pcid != 0 { value &= ~(1 &<< 63) }
+            if hasIdentifiers { value &= ~(1 &<< 63) }
             guard value & Core.reservedAddress == 0 else { throw .generalProtection() }
         } else if s.cr0 & CR0.paging != 0 && s.cr4 & CR4.physicalAddressExtension != 0 {
             try loadDirectoryPointers(value)
         }
+        if hasIdentifiers {
+            switchSpace(to: UInt16(truncatingIfNeeded: value & 0xfff), keeps: wanted &>> 63 != 0)
+        } else {
+            flushLocalTLB()
+        }
         s.cr3 = value
-        // No entry is tagged by PCID: "keep them" is always answered by dropping them.
-        flushLocalTLB()
     }
 
     func setCR4(_ value: UInt64) throws(GuestFault) {
@@ -189,9 +193,12 @@ extension Core {
             guard type == 1 || Core.isCanonical(address) else { throw .generalProtection() }
         }
         switch type {
-        case 0: flushTLB(page: address)
+        case 0: flushSpace(UInt16(truncatingIfNeeded: context), page: address)
+        case 1: flushSpace(UInt16(truncatingIfNeeded: context), page: nil)
         case 2: flushTLB()
-        default: flushLocalTLB()
+        default:
+            shared.spaces.dropAll()
+            flushLocalTLB()
         }
     }
 

@@ -14,6 +14,9 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
     /// One bit per TLB entry in use: those of global pages and the others apart, so that a flush visits no empty entry.
     let localSlots: UnsafeMutablePointer<UInt64>
     let globalSlots: UnsafeMutablePointer<UInt64>
+    /// Of the vCPU's thread.
+    var spaces = AddressSpaces()
+    var largePages = LargePages()
     /// Frames that instructions run alone have overwritten, until the other engines know.
     private var overwritten: [FrameIndex] = []
     /// Room for one instruction that is run outside of the cache.

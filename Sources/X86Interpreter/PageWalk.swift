@@ -23,6 +23,8 @@ struct Translation {
     var isGlobal: Bool
     /// Filled from a page that user mode may touch.
     var isUser: Bool
+    /// The page has 1 << shift bytes: 12 for the usual ones, 21, 22 or 30.
+    var shift: UInt64 = 12
 }
 
 /// Page tables (SDM vol. 3A, chapter 4): none, 32-bit, PAE and 4-level, with NX, WP, SMEP, SMAP, and accessed and dirty bits.
@@ -99,7 +101,7 @@ extension Core {
             rights.narrow(entry)
             if isLeaf {
                 let physical = (entry & Core.addressMask & ~((1 &<< shift) &- 1)) | (address & ((1 &<< shift) &- 1))
-                return try finish(address, kind, rights, slot, entry, physical)
+                return try finish(address, kind, rights, slot, entry, physical, shift)
             }
             if entry & Core.accessed == 0 && !kind.contains(.peek) { setTableBits(slot, Core.accessed) }
             table = entry & Core.addressMask
@@ -127,19 +129,20 @@ extension Core {
             // PSE-36: bits 20-13 are address bits 39-32; with 40 physical bits none is reserved but bit 21.
             guard directory & (1 &<< 21) == 0 else { throw fault(address, kind, present: true, reserved: true) }
             let physical = (directory & 0xffc0_0000) | ((directory & 0x1f_e000) &<< 19) | (address & 0x3f_ffff)
-            return try finish(address, kind, rights, directorySlot, directory, physical)
+            return try finish(address, kind, rights, directorySlot, directory, physical, 22)
         }
         if directory & Core.accessed == 0 && !kind.contains(.peek) { setTableBits(directorySlot, Core.accessed) }
         let slot = (directory & 0xffff_f000) &+ ((address &>> 12) & 1023) &* 4
         let entry = UInt64(readTableEntry32(slot))
         guard entry & Core.present != 0 else { throw fault(address, kind, present: false) }
         rights.narrow(entry)
-        return try finish(address, kind, rights, slot, entry, (entry & 0xffff_f000) | (address & 0xfff))
+        return try finish(address, kind, rights, slot, entry, (entry & 0xffff_f000) | (address & 0xfff), 12)
     }
 
     /// Checks the rights of a leaf, sets accessed and dirty, and says what was found.
     private func finish(
-        _ address: UInt64, _ kind: AccessKind, _ rights: Rights, _ slot: UInt64, _ entry: UInt64, _ physical: UInt64
+        _ address: UInt64, _ kind: AccessKind, _ rights: Rights, _ slot: UInt64, _ entry: UInt64, _ physical: UInt64,
+        _ shift: UInt64
     ) throws(GuestFault) -> Translation {
         let protectsSupervisor = s.cr0 & CR0.writeProtect != 0
         if !kind.contains(.peek) {
@@ -153,7 +156,7 @@ extension Core {
         let mayWrite = rights.writable || (!kind.contains(.user) && !protectsSupervisor)
         return Translation(
             physical: physical, isWritable: mayWrite && (entry | bits) & Core.dirty != 0,
-            isGlobal: entry & Core.global != 0 && s.cr4 & CR4.pageGlobal != 0, isUser: rights.user)
+            isGlobal: entry & Core.global != 0 && s.cr4 & CR4.pageGlobal != 0, isUser: rights.user, shift: shift)
     }
 
     @inline(__always)

@@ -26,29 +26,65 @@ extension Core {
         s.globalTag = UInt64(s.globalGeneration) &<< 8 | 0x80 | mode
     }
 
-    /// Drops every translation, global ones too.
+    /// Drops every translation of every address space, global ones too.
     func flushTLB() {
         unsafe clearEntries(shared.localSlots)
         unsafe clearEntries(shared.globalSlots)
-        s.localGeneration &+= 1
-        s.globalGeneration &+= 1
-        updateMode()
+        shared.spaces.dropAll()
+        shared.spaces.fetched = FetchedPages()
+        shared.largePages = LargePages()
+        forgetBlocks()
     }
 
-    /// Drops every translation that is not global (MOV to CR3).
+    /// Drops every translation of the current address space that is not global.
     func flushLocalTLB() {
         unsafe clearEntries(shared.localSlots)
-        s.localGeneration &+= 1
+        let hasGlobal = shared.spaces.fetched.hasGlobal
+        shared.spaces.fetched = FetchedPages()
+        shared.spaces.fetched.hasGlobal = hasGlobal
+        s.localGeneration = shared.spaces.nextGeneration()
         updateMode()
     }
 
-    /// Drops the translations of one page (INVLPG). Blocks found through it are looked up again, as all others are.
+    /// Drops the translations of one page in the current address space, and global ones (INVLPG). When instructions came from it, all
+    /// blocks are looked up again.
     func flushTLB(page address: UInt64) {
-        let slot = TLBEntry.slot(address)
-        for mode in 0..<TLBMode.count - 1 { clearEntry(mode &* TLBEntry.count &+ slot) }
-        s.localGeneration &+= 1
+        if let shift = shared.largePages.shift(at: address) {
+            unsafe clearEntries(shared.localSlots, inRegion: address, shift)
+            unsafe clearEntries(shared.globalSlots, inRegion: address, shift)
+        } else {
+            let slot = TLBEntry.slot(address)
+            for mode in 0..<TLBMode.count - 1 { clearEntry(mode &* TLBEntry.count &+ slot) }
+            guard shared.spaces.fetched.contains(address) else { return }
+        }
+        shared.spaces.fetched = FetchedPages()
+        s.localGeneration = shared.spaces.nextGeneration()
         s.globalGeneration &+= 1
         updateMode()
+    }
+
+    /// Makes every jump-cache entry void, those of other address spaces too.
+    func forgetBlocks() {
+        s.localGeneration = shared.spaces.nextGeneration()
+        s.globalGeneration &+= 1
+        shared.spaces.renewGenerations()
+        updateMode()
+    }
+
+    /// Empties the entries of a large page whose bits are set in one of the slot maps.
+    private func clearEntries(_ slots: UnsafeMutablePointer<UInt64>, inRegion address: UInt64, _ shift: UInt64) {
+        for word in 0..<TLBEntry.count * (TLBMode.count - 1) / 64 {
+            var bits = unsafe slots[word]
+            while bits != 0 {
+                let index = word &* 64 &+ bits.trailingZeroBitCount
+                let entry = unsafe shared.tlbBase[index]
+                let isInside =
+                    (entry.readTag ^ address) &>> shift == 0 || (entry.writeTag ^ address) &>> shift == 0
+                    || (entry.executeTag ^ address) &>> shift == 0
+                if isInside { clearEntry(index) }
+                bits &= bits &- 1
+            }
+        }
     }
 
     /// Empties the entries whose bits are set in one of the slot maps, and the map.
@@ -64,7 +100,7 @@ extension Core {
     }
 
     @inline(__always)
-    private func clearEntry(_ index: Int) {
+    func clearEntry(_ index: Int) {
         let invalid = TLBEntry.invalidTag(slot: index & (TLBEntry.count - 1))
         unsafe shared.tlbBase[index].readTag = invalid
         unsafe shared.tlbBase[index].writeTag = invalid
@@ -73,7 +109,7 @@ extension Core {
 
     /// Notes that an entry is in use, and by which kind of page.
     @inline(__always)
-    private func useEntry(_ index: Int, isGlobal: Bool) {
+    func useEntry(_ index: Int, isGlobal: Bool) {
         let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: index & 63)
         if isGlobal {
             unsafe shared.globalSlots[index &>> 6] |= bit
@@ -99,6 +135,7 @@ extension Core {
                 unsafe shared.tlbBase[index].writeTag = TLBEntry.invalidTag(slot: index & (TLBEntry.count - 1))
             }
         }
+        shared.spaces.dropWriteEntries(of: host)
     }
 
     /// Translates for an access and remembers it. Nil: no RAM there, the physical address is in the second part.
@@ -129,6 +166,7 @@ extension Core {
             }
             unsafe shared.tlbBase[index] = entry
             useEntry(index, isGlobal: translation.isGlobal)
+            if _slowPath(translation.shift != 12) { shared.largePages.insert(address, translation.shift) }
         }
         return unsafe (page + physical.pageOffset, translation.physical, frame)
     }

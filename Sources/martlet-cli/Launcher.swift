@@ -9,7 +9,17 @@ struct Launcher {
     func run() -> Int32 {
         do {
             let (invocation, rest) = try Invocation.parse(arguments)
-            return try Invocation.$current.withValue(invocation) { try run(rest) }
+            return Invocation.$current.withValue(invocation) { finish(rest) }
+        } catch {
+            Report.print(error)
+            return error.code.rawValue
+        }
+    }
+
+    /// What is said of a failure names the program as it was called, so it is said here.
+    private func finish(_ words: [String]) -> Int32 {
+        do {
+            return try run(words)
         } catch let outcome as Outcome {
             return outcome.code.rawValue
         } catch let signal as KilledBySignal {
@@ -24,7 +34,7 @@ struct Launcher {
 
     private func run(_ words: [String]) throws -> Int32 {
         guard let first = words.first else {
-            print(RootCommand.helpMessage())
+            printCommands()
             return Martlet.ExitCode.failure.rawValue
         }
         var words = words
@@ -43,7 +53,7 @@ struct Launcher {
 
     private func help(_ words: [String]) throws -> Int32 {
         guard let word = words.first else {
-            print(RootCommand.helpMessage())
+            printCommands()
             return 0
         }
         if word == "exit-codes" {
@@ -59,6 +69,11 @@ struct Launcher {
         return 0
     }
 
+    /// Under xl's name the list has xl's layout, which other programs' completion scripts read.
+    private func printCommands() {
+        print(Invocation.current.programName == "xl" ? CommandList.text : RootCommand.helpMessage())
+    }
+
     /// Help and version go to standard output; what cannot be understood is an error of usage.
     private func printParserMessage(_ error: any Error) -> Int32 {
         if RootCommand.exitCode(for: error).isSuccess {
@@ -66,7 +81,7 @@ struct Launcher {
             return 0
         }
         let verb = arguments.dropFirst().first { !$0.hasPrefix("-") } ?? ""
-        let help = "\(arguments.first?.split(separator: "/").last ?? "martlet") help \(verb)"
+        let help = "\(Invocation.current.programName) help \(verb)"
         Report.print(OperatorError(RootCommand.message(for: error), remedy: "see `\(help)'", code: .usage))
         return Martlet.ExitCode.usage.rawValue
     }

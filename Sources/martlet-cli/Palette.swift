@@ -17,7 +17,7 @@ struct Palette {
     /// Whether a terminal that understands escapes is there.
     static func isTerminal(_ descriptor: Int32) -> Bool {
         guard isatty(descriptor) == 1, let kind = unsafe getenv("TERM") else { return false }
-        return unsafe String(cString: kind) != "dumb"
+        return unsafe !["", "dumb"].contains(String(cString: kind))
     }
 
     func error(_ text: String) -> String { painted(text, "1;31") }

@@ -9,6 +9,12 @@ enum Report {
         if !error.remedy.isEmpty { line("  " + error.remedy, Palette.errors.hint) }
     }
 
+    /// The same for what does not keep the work from being done.
+    static func warn(_ error: OperatorError) {
+        line("warning: " + error.cause, Palette.errors.warning)
+        if !error.remedy.isEmpty { line("  " + error.remedy, Palette.errors.hint) }
+    }
+
     /// A diagnostic of a configuration; notes only for those who ask.
     static func print(_ diagnostic: ConfigDiagnostic) {
         if diagnostic.severity == .note, !Invocation.current.isVerbose { return }

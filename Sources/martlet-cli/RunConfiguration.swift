@@ -11,8 +11,8 @@ struct RunConfiguration {
     var networks: [String]
     var name: String
 
-    /// In xl.cfg's grammar.
-    var text: String {
+    /// As `key=value` words in xl.cfg's grammar.
+    var overrides: [String] {
         var lines = [
             "name=\(ConfigText.quote(name))", "type=\"pvh\"", "kernel=\(ConfigText.quote(kernel))", "memory=\(memoryMiB)",
             "vcpus=\(max(0, vcpus))",
@@ -21,7 +21,7 @@ struct RunConfiguration {
         if let ramdisk { lines.append("ramdisk=\(ConfigText.quote(ramdisk))") }
         if !disks.isEmpty { lines.append("disk=[ \(disks.enumerated().map { ConfigText.quote(disk($1, $0)) }.joined(separator: ", ")) ]") }
         if !networks.isEmpty { lines.append("vif=[ \(networks.map { ConfigText.quote(network($0)) }.joined(separator: ", ")) ]") }
-        return lines.joined(separator: "\n") + "\n"
+        return lines
     }
 
     /// Without a console nobody would see anything.

@@ -123,7 +123,8 @@ private final class Flag: Sendable {
         let frontend = bench.frontend
         let page = bench.pages(1, seed: 60)[0]
         let good = frontend.request(1, id: 1, sector: 16, [.init(page.reference)])
-        let bad = frontend.request(1, id: 1, sector: 1 << 40, [.init(3990)])
+        // Half of one and half of the other is no third sector.
+        let bad = frontend.request(1, id: 1, sector: 1 << 40 | 16, [.init(3990)])
         let (guest, done) = (bench.guest, Flag())
         let start = frontend.rings[0].pages[0] + 64
         let flipper = try HostThread {

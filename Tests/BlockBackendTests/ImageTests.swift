@@ -38,6 +38,17 @@ import XenBus
         for _ in 0..<3 { try open(path, guest).close() }
     }
 
+    @Test("A drive without a medium is a disk of no sectors, and needs no file")
+    func emptyDrive() throws {
+        let guest = try TestGuest()
+        var configuration = BlockConfiguration(name: "xvdc", deviceNumber: 51744, path: "")
+        (configuration.isReadOnly, configuration.isCDROM) = (true, true)
+        let drive = try BlockDevice(configuration, guest: guest.access) { _ in }
+        #expect(try drive.refreshSize().contains { $0.name == "sectors" && $0.value == "0" })
+        #expect(drive.backendNodes.contains { $0.name == "params" && $0.value == "aio:" })
+        drive.close()
+    }
+
     @Test("QEMU's programs respect our lock, and we theirs", .enabled(if: Host.hasQEMU, "qemu-utils is not installed"))
     func qemuLocks() throws {
         let (directory, guest) = (ScratchDirectory(), try TestGuest())

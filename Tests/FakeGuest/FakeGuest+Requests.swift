@@ -29,6 +29,7 @@ extension FakeGuest {
         case .setAffinity(let vcpu, let hard, let soft):
             affinities[vcpu] = (hard ?? affinities[vcpu]?.hard, soft ?? affinities[vcpu]?.soft)
         case .sysrq(let letter): log += "(XEN) sysrq \(letter)\n"
+        case .trigger(.reset, _): shutDown(.reboot)
         case .trigger(let trigger, let vcpu):
             guard trigger == .nmi else {
                 return .error(OperatorError("a PVH guest has no \(trigger.rawValue)", remedy: "it takes nmi"))

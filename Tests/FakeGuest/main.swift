@@ -11,6 +11,8 @@ import Glibc
 //   flood=N        writes N bytes to the console when it is unpaused, then powers off
 //   deaf           ignores destroy
 //   mute           never answers requests
+//   unheeding      leaves a request to shut down where it is
+//   old            has not said that it follows such requests
 //   silent-end     the process ends without a word when the guest is unpaused
 // Otherwise the console echoes each line in capitals, and the line "poweroff" ends the guest.
 

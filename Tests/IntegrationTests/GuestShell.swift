@@ -36,13 +36,32 @@ final class GuestShell {
         input = unsafe open(fifo, O_RDWR | O_CLOEXEC)
         try #require(input >= 0)
         session = try workshop.start(["create", "-c"] + arguments, input: fifo)
-        guard session.wait(for: prompt, seconds: seconds) else {
-            throw Silence(description: "no \"\(prompt)\" from the guest:\n\(session.output.suffix(3000))\n\(session.errors.suffix(1000))")
+        try awaitShell(prompt, seconds: seconds)
+    }
+
+    /// Waits for a shell that was not there before, such as that of a guest's next life.
+    ///
+    /// - Parameter meanwhile: called again and again until it is there.
+    func awaitShell(_ prompt: String, seconds: Int, meanwhile: () throws -> Void = {}) throws {
+        let deadline = time(nil) + seconds
+        while !rest.contains(prompt) {
+            guard session.isRunning, time(nil) < deadline else {
+                throw Silence(
+                    description: "no \"\(prompt)\" from the guest:\n\(session.output.suffix(3000))\n\(session.errors.suffix(1000))")
+            }
+            try meanwhile()
+            usleep(50_000)
         }
         // A shell without prompt, editing and echo: what is seen is what the commands print.
         type("exec env PS1= PS2= sh\n")
         type("stty -echo; dmesg -n 1\n")
         _ = try run("true")
+    }
+
+    /// What the guest printed since the end of the last command.
+    private var rest: String {
+        let output = Array(session.output.utf8)
+        return String(decoding: output[min(consumed, output.count)...], as: UTF8.self)
     }
 
     deinit { close(input) }

@@ -5,18 +5,24 @@ import Testing
 extension GuestTests {
     /// A real guest and the command line, from create to shutdown.
     @Suite("A guest's whole life by the command line") struct TranscriptTests {
-        @Test("create, list, pause, mem-set, vcpu-set, sysrq, rename, dump-core, reboot, shutdown: each does what it says and is kept")
+        @Test("every command of the help, from create to shutdown: each does what it says, and what is changed is kept")
         func wholeLife() throws {
             let workshop = try Workshop()
             let transcript = try Transcript(workshop, name: "first", lines: ["vcpus=2"])
             try transcript.waitForShell()
             try observe(transcript)
+            try transcript.look(at: "first")
+            try transcript.plugDevices(into: "first")
             try changeSize(transcript)
             try signal(transcript)
             try rename(transcript)
             try dump(transcript)
             try reboot(transcript)
+            try transcript.updateConfiguration(of: "second")
+            try transcript.runAnother()
+            try transcript.mistakes()
             try shutDown(transcript)
+            try transcript.expectCompleteness()
             #expect(workshop.remains().isEmpty)
         }
 
@@ -88,7 +94,7 @@ extension GuestTests {
             let script = "mkdir -p /sbin; printf '#!/bin/sh\\nexec /bin/busybox poweroff -f\\n' >/sbin/poweroff; chmod +x /sbin/poweroff"
             #expect(try transcript.type(script + "; echo ready-$((6 * 7))", into: "second", until: "ready-42"))
             let run = try transcript.run("shutdown", "-w", "second")
-            #expect(run.errors.contains("Domain 2 has shut down (poweroff, reason code 0)"), "\(run.errors)")
+            #expect(run.errors.contains("Domain 3 has shut down (poweroff, reason code 0)"), "\(run.errors)")
         }
 
         @Test("thirty guests come and go, and twenty are created at once: nothing stays behind")
@@ -141,12 +147,15 @@ final class Transcript {
     let workshop: Workshop
     private let name: String
     private var shells = 0
+    /// All commands that were run.
+    private(set) var called: [[String]] = []
 
     /// Creates the guest.
     init(_ workshop: Workshop, name: String, lines: [String]) throws {
         self.workshop = workshop
         self.name = name
         let file = try workshop.configuration(name: name)
+        called.append(["create"])
         let created = try workshop.start(["create", "-q", "--timeout=900", file] + lines).finish(seconds: 60)
         try #require(created.code == 0, "\(created.errors)")
     }
@@ -164,7 +173,11 @@ final class Transcript {
 
     /// A command that has to succeed.
     @discardableResult
-    func run(_ words: String...) throws -> Run {
+    func run(_ words: String...) throws -> Run { try run(words) }
+
+    @discardableResult
+    func run(_ words: [String]) throws -> Run {
+        called.append(words)
         let run = try workshop.start(words).finish(seconds: 120)
         #expect(run.code == 0, "\(words): \(run.errors)")
         return run
@@ -179,13 +192,18 @@ final class Transcript {
     }
 
     /// The last line a command writes.
-    func row(_ words: String...) throws -> String {
-        String(try workshop.start(words).finish(seconds: 120).lines.last ?? "")
+    func row(_ words: String...) throws -> String { try row(words) }
+
+    func row(_ words: [String]) throws -> String {
+        called.append(words)
+        return String(try workshop.start(words).finish(seconds: 120).lines.last ?? "")
     }
 
     /// Types a line into the console and waits for a text.
     func type(_ line: String, into domain: String, until text: String) throws -> Bool {
-        let session = try workshop.start(["console", domain], input: try workshop.write("typed-\(shells)", (line + "\n").utf8))
+        called.append(["console"])
+        let session = try workshop.start(
+            ["console", "-n", "0", domain], input: try workshop.write("typed-\(called.count)", (line + "\n").utf8))
         defer { session.hangUp() }
         return session.wait(for: text, seconds: 60)
     }

@@ -29,6 +29,7 @@ import X86
         #expect(Scratch.names(in: runtime(guest)) == ["12", "last-domid", "lock"])
         #expect(try GuestDescription(json: Array(Scratch.text("\(place)/guest.json").utf8)).domainID == 12)
         #expect(try StoreClient(place).read("/local/domain/12/name") == "tiny")
+        #expect(eventually { guest.consoleLog.contains("domain 12\n") })
         var late = try ControlClient(directory: place)
         #expect(try late.ask(.destroy) == .ok)
         #expect(running.join() == .destroyed)

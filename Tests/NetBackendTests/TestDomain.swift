@@ -1,51 +1,9 @@
+import DeviceTestSupport
 import GuestMemory
 import VirtualCPU
 import X86
 import XenABI
 import XenDomain
-
-/// A host for a domain that nobody runs.
-private final class SilentHost: DomainHost {
-    let tscFrequencyKHz: UInt32 = 1_000_000
-    let wallClockBase: UInt64 = 0
-    func now() -> UInt64 { 0 }
-    func readTSC() -> UInt64 { 0 }
-    func wake(vcpu: Int) {}
-    func timersChanged() {}
-    func startVCPU(_ index: Int) {}
-    func shutdown(_ reason: ShutdownReason) {}
-    func crashed(_ message: String) {}
-    func hypervisorLog(_ byte: UInt8) {}
-}
-
-/// A vCPU that only makes hypercalls; linear addresses are physical ones.
-private final class HypercallCPU: VirtualCPU, @unchecked Sendable {
-    let index = 0
-    let memory: GuestMemory
-    var registerState = RegisterState()
-    let is64Bit = true
-    let privilegeLevel = 0
-    let interruptsEnabled = true
-    let instructionCount: UInt64 = 0
-
-    init(_ memory: GuestMemory) { self.memory = memory }
-
-    func run() -> VirtualCPUExit { .left }
-    func requestAttention() {}
-    func requestTLBFlush() {}
-    func general(_ register: GPR) -> UInt64 { registerState[register] }
-    func setGeneral(_ register: GPR, _ value: UInt64) { registerState[register] = value }
-
-    func readLinear(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
-        do { unsafe try memory.read(GuestPhysicalAddress(address), into: buffer) } catch { return false }
-        return true
-    }
-
-    func writeLinear(_ address: UInt64, from buffer: UnsafeRawBufferPointer) -> Bool {
-        do { unsafe try memory.write(GuestPhysicalAddress(address), from: buffer) } catch { return false }
-        return true
-    }
-}
 
 /// A domain whose kernel is the test: it has memory, grants pages and uses event channels. One thread at a time.
 final class TestDomain: @unchecked Sendable {
@@ -55,7 +13,7 @@ final class TestDomain: @unchecked Sendable {
 
     let memory: GuestMemory
     let domain: Domain
-    private let cpu: HypercallCPU
+    private let cpu: CallingCPU
     private var nextPage: UInt64 = 0x400
     private var nextReference: UInt32 = 8
 
@@ -66,8 +24,8 @@ final class TestDomain: @unchecked Sendable {
         (configuration.storeFrame, configuration.consoleFrame) = (nil, nil)
         memory = try GuestMemory(poolPageCount: configuration.poolPageCount)
         try memory.populate(GuestFrameNumber(0), count: Int(Self.pageCount))
-        domain = try Domain(configuration, memory: memory, host: SilentHost())
-        cpu = HypercallCPU(memory)
+        domain = try Domain(configuration, memory: memory, host: IdleHost())
+        cpu = CallingCPU(memory)
         domain.vcpus[0].attach(cpu)
         for index in 0..<UInt64(8) {
             put(UInt32(DomainID.current), at: Self.scratch)

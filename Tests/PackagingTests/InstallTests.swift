@@ -21,7 +21,7 @@ import Testing
             "lib/systemd/system/martlet-autostart.service", "libexec/martlet-autostart",
         ]
         for place in places { #expect(TestFiles.exists(root + place), "\(place)") }
-        #expect(shell("\(root)bin/xl help").output.contains("USAGE: xl "))
+        #expect(shell("\(root)bin/xl help").output.contains("Usage xl "))
         #expect(shell("grep -rl '@bindir@\\|@libexecdir@' \(root)lib \(root)libexec").output == "")
         #expect(shell("sh -n \(root)libexec/martlet-autostart").status == 0)
     }

@@ -251,6 +251,25 @@ import Toolstack
     func calledXL() throws {
         let run = try CommandRun.martlet(["-N", "list"], in: try Scratch(), name: "/usr/sbin/xl")
         #expect(run.errorLines.first?.hasPrefix("`xl list'") == true)
+        #expect(try CommandRun.martlet(["help", "shutdown"], in: try Scratch(), name: "xl").output.contains("USAGE: xl shutdown "))
+        let mistake = try CommandRun.martlet(["shutdown", "--nosuch"], in: try Scratch(), name: "/usr/sbin/xl")
+        #expect(mistake.errorLines.last == "  see `xl help shutdown'")
+    }
+
+    @Test("called xl, help has the layout of xl's: four lines of heading, then a line per command whose text starts in column 22")
+    func helpOfXL() throws {
+        let lines = try CommandRun.martlet(["help"], in: try Scratch(), name: "xl").output.split(
+            separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines[0] == "Usage xl [-vfNtT] <subcommand> [args]" && lines[1].isEmpty && lines[3].isEmpty)
+        let known = Set(try Fixtures.lines("xl-verbs.txt"))
+        var verbs: Set<String> = []
+        for line in lines.dropFirst(4).dropLast() {
+            let words = line.split(separator: " ", maxSplits: 1)
+            #expect(line.hasPrefix(" \(words[0]) ") && line.dropFirst(20).hasPrefix(" ") && !line.dropFirst(21).hasPrefix(" "), "\(line)")
+            verbs.insert(String(words[0]))
+        }
+        #expect(verbs.isSuperset(of: ["create", "list", "network-attach", "cpupool-list"]))
+        #expect(known.intersection(verbs).count > 30)
     }
 
     @Test("help lists every exit code")

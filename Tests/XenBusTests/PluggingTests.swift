@@ -8,11 +8,7 @@ import XenBus
     @Test("A connected frontend is asked to close, and the device goes when it has")
     func detach() throws {
         let bench = try BusBench()
-        let backend = RecordingBackend()
-        try bench.bus.attach(backend)
-        #expect(bench.waitForBackend(2))
-        try bench.enter(3, ring: 1)
-        #expect(bench.waitForBackend(4))
+        let backend = try bench.connected(ring: 1)
         let failure = try bench.detach {
             #expect(bench.waitForBackend(5))
             #expect(bench.backend("online") == "0")
@@ -38,11 +34,7 @@ import XenBus
     @Test("A frontend that does not let go keeps its device, unless it is taken by force")
     func stubborn() throws {
         let bench = try BusBench(detachMilliseconds: 50)
-        let backend = RecordingBackend()
-        try bench.bus.attach(backend)
-        #expect(bench.waitForBackend(2))
-        try bench.enter(3, ring: 1)
-        #expect(bench.waitForBackend(4))
+        let backend = try bench.connected(ring: 1)
         #expect(bench.detach() == DeviceFailure("the guest does not let go of vbd 51712"))
         #expect(bench.backend("online") == "1" && bench.backend("state") == "4")
         #expect(backend.calls.all == ["features", "connect 1"])
@@ -53,11 +45,7 @@ import XenBus
     @Test("A toolstack that removes the nodes through the store takes the device away")
     func removedFromOutside() throws {
         let bench = try BusBench()
-        let backend = RecordingBackend()
-        try bench.bus.attach(backend)
-        #expect(bench.waitForBackend(2))
-        try bench.enter(3, ring: 1)
-        #expect(bench.waitForBackend(4))
+        let backend = try bench.connected(ring: 1)
         try bench.guest.store.update([.remove(path: "/local/domain/0/backend/vbd/7/51712")])
         #expect(eventually { backend.calls.all.last == "close" })
         #expect(bench.bus.devices.isEmpty)
@@ -78,11 +66,7 @@ import XenBus
     func thousand() throws {
         let bench = try BusBench()
         for round in UInt32(0)..<1000 {
-            let backend = RecordingBackend()
-            try bench.bus.attach(backend)
-            #expect(bench.waitForBackend(2))
-            try bench.enter(3, ring: round)
-            #expect(bench.waitForBackend(4))
+            let backend = try bench.connected(ring: round)
             let failure = try bench.detach {
                 #expect(bench.waitForBackend(5))
                 try bench.enter(6)

@@ -1,6 +1,7 @@
 import DeviceTestSupport
 import Synchronization
 import TestSupport
+import Testing
 import XenBus
 
 /// A backend that remembers what it was asked for.
@@ -61,6 +62,16 @@ final class BusBench {
     }
     func backend(_ node: String) -> String? { guest.node("/local/domain/0/backend/vbd/7/51712/\(node)") }
     func waitForBackend(_ state: Int) -> Bool { eventually { backend("state") == "\(state)" } }
+
+    /// A device whose frontend has come as far as the backend's being connected.
+    func connected(ring: UInt32) throws -> RecordingBackend {
+        let backend = RecordingBackend()
+        try bus.attach(backend)
+        #expect(waitForBackend(2))
+        try enter(3, ring: ring)
+        #expect(waitForBackend(4))
+        return backend
+    }
 
     /// Asks for a device's removal and waits for the answer.
     func detach(forced: Bool = false) -> DeviceFailure? { detach(forced: forced) {} }

@@ -34,7 +34,7 @@ enum HubSocket {
     static func listen(_ path: String) throws(HostError) -> Descriptor {
         let descriptor = try make()
         unsafe unlink(path)
-        let code = try unsafe withAddress(path) { unsafe bind(descriptor.rawValue, $0, $1) }
+        let code = try unsafe UnixAddress.with(path) { unsafe bind(descriptor.rawValue, $0, $1) }
         guard code == 0 else { throw HostError("bind \(path)") }
         guard unsafe chmod(path, 0o600) == 0, Glibc.listen(descriptor.rawValue, 64) == 0 else { throw HostError("listen \(path)") }
         return descriptor
@@ -42,7 +42,7 @@ enum HubSocket {
 
     static func connect(_ path: String) throws(HostError) -> Descriptor {
         let descriptor = try make()
-        let code = try unsafe withAddress(path) { unsafe Glibc.connect(descriptor.rawValue, $0, $1) }
+        let code = try unsafe UnixAddress.with(path) { unsafe Glibc.connect(descriptor.rawValue, $0, $1) }
         guard code == 0 else { throw HostError("connect \(path)") }
         return descriptor
     }
@@ -68,22 +68,5 @@ enum HubSocket {
             throw HostError("flock \(path).lock")
         }
         return descriptor
-    }
-
-    private static func withAddress(
-        _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
-    ) throws(HostError) -> Int32 {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard !bytes.isEmpty, bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw HostError("socket path \(path)", ENAMETOOLONG)
-        }
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
-        return unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
     }
 }

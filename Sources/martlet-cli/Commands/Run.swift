@@ -25,11 +25,8 @@ struct Run: ParsableCommand {
         let configuration = RunConfiguration(
             kernel: kernel, ramdisk: ramdisk, commandLine: append, memoryMiB: try MemorySize.kib(memory) / 1024, vcpus: vcpus, disks: disk,
             networks: net, name: try name ?? freeName())
-        let file = ConfigurationFile(content: Array(configuration.text.utf8), source: "command line")
-        for diagnostic in file.diagnostics { Report.print(diagnostic.withoutLine) }
-        guard let domain = file.domain, !file.diagnostics.contains(where: { $0.severity == .refusal }) else {
-            throw Outcome(code: .failure)
-        }
+        // Words, not a text: there are no lines that a message could lead to.
+        let domain = try ConfigurationFile(content: [], source: "command line", overrides: configuration.overrides).judged(isDryRun: false)
         try starting.start(domain, attachment: detach ? .none : .console, isPaused: false, isQuiet: false)
     }
 
@@ -40,14 +37,5 @@ struct Run: ParsableCommand {
         if base.isEmpty || base.allSatisfy(\.isNumber) { base = "guest" }
         let taken = Set(try Guests.registry().guests().map(\.description.name))
         return ([base] + (2...taken.count + 2).map { "\(base)-\($0)" }).first { !taken.contains($0) } ?? base
-    }
-}
-
-extension ConfigDiagnostic {
-    /// Lines of a text that nobody wrote lead nowhere.
-    fileprivate var withoutLine: ConfigDiagnostic {
-        var diagnostic = self
-        diagnostic.place?.line = nil
-        return diagnostic
     }
 }

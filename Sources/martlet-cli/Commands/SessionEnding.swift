@@ -5,6 +5,7 @@ enum SessionEnding {
     static func finish(_ ending: ConsoleSession.Ending, of entry: GuestRegistry.Entry) throws {
         let name = "the guest \"\(entry.description.name)\""
         let log = entry.description.logPath.map { "see \($0)" } ?? ""
+        if case .ended = ending { leaveNothingBehind(entry) }
         switch ending {
         case .detached: return
         case .signalled(let number): throw KilledBySignal(number: number)
@@ -24,4 +25,7 @@ enum SessionEnding {
             throw OperatorError("\(name) ended by \(reason.word)", remedy: log, code: .guestCrashed)
         }
     }
+
+    /// Who starts this program takes its end for the guest's: systemd would kill what is left, and a script create the next of that name.
+    private static func leaveNothingBehind(_ entry: GuestRegistry.Entry) { _ = entry.waitUntilGone(milliseconds: 5000) }
 }

@@ -5,7 +5,10 @@ import Martlet
 struct ShutdownRequest: ParsableArguments {
     @Flag(name: [.customShort("a"), .customLong("all")], help: "All guests.") var all = false
     @Flag(name: [.customShort("w"), .customLong("wait")], help: "Wait until it has happened.") var waits = false
-    @Flag(name: .customShort("F"), help: "Taken for xl's sake: a PVH guest has no ACPI buttons to fall back to.") var fallback = false
+    @Flag(
+        name: .customShort("F"),
+        help: "Reset a guest that does not follow a request to reboot. For a power-off a PVH guest has no ACPI button to fall back to.")
+    var fallback = false
     @Argument(help: "Name or domain ID.") var domain: String?
 
     func perform(_ mode: ShutdownMode, announcement: String) throws {
@@ -15,31 +18,48 @@ struct ShutdownRequest: ParsableArguments {
         guard !all || domain == nil else {
             throw OperatorError("-a stands for all guests, and \(domain ?? "") is named besides", remedy: "give one or the other")
         }
-        let guests = try domain.map { [try Guests.find($0)] } ?? Guests.registry().guests()
-        guard waits else { return try forEach(guests, mode, announcement) }
-        try askAndWait(guests, mode, announcement)
-    }
-
-    /// All are asked even if one does not answer; the first error is thrown at the end.
-    private func forEach(_ guests: [Guest], _ mode: ShutdownMode, _ announcement: String) throws {
-        var fault: OperatorError?
-        for guest in guests {
-            Report.line("\(announcement) \(guest.domainID)")
-            do throws(OperatorError) {
-                try guest.shutdown(mode)
-            } catch {
-                fault = fault ?? error
-            }
-        }
-        if let fault { throw fault }
-    }
-
-    private func askAndWait(_ guests: [Guest], _ mode: ShutdownMode, _ announcement: String) throws {
+        let guests = try domain.map { [try Guests.find($0)] } ?? Guests.registry().guests().filter { !Self.isKept($0) }
+        var faults: [OperatorError] = []
         // Watching starts before asking, so that no end is missed.
-        let watches = try guests.map { Watch(try EndWatch($0)) }
-        try forEach(guests, mode, announcement)
+        let watches = waits ? Self.watches(guests, &faults) : []
+        let round = ask(guests, mode, announcement)
+        faults += round.failures.map(\.error)
+        let deaf = Set(round.failures.map(\.guest.domainID))
+        faults += finish(watches.filter { !deaf.contains($0.domainID) })
+        for fault in faults.dropLast() { Report.print(fault) }
+        if let fault = faults.last { throw fault }
+    }
+
+    /// What has shut down already and is kept has nothing left to do.
+    private static func isKept(_ guest: Guest) -> Bool { (try? guest.status())?.state.shutdownReason != nil }
+
+    /// All are asked, and waited for until they acknowledge, even if one does not answer.
+    private func ask(_ guests: [Guest], _ mode: ShutdownMode, _ announcement: String) -> ShutdownRound {
+        var round = ShutdownRound(mode, fallsBack: fallback) { Report.line($0) }
+        for guest in guests {
+            if let warning = guest.domainType().warning { Report.line("warning: \(warning)", Palette.errors.warning) }
+            Report.line("\(announcement) \(guest.domainID)")
+            round.ask(guest)
+        }
+        Progress.during("Waiting for the guest's acknowledgement") { round.wait() }
+        return round
+    }
+
+    private static func watches(_ guests: [Guest], _ faults: inout [OperatorError]) -> [Watch] {
+        var watches: [Watch] = []
+        for guest in guests {
+            do throws(OperatorError) { watches.append(Watch(try EndWatch(guest))) } catch { faults.append(error) }
+        }
+        return watches
+    }
+
+    private func finish(_ watches: [Watch]) -> [OperatorError] {
+        guard !watches.isEmpty else { return [] }
         Report.line("Waiting for \(watches.count) domain\(watches.count == 1 ? "" : "s")")
-        for watch in watches { try watch.finish() }
+        return watches.compactMap { watch in
+            do throws(OperatorError) { try watch.finish() } catch { return error }
+            return nil
+        }
     }
 
     /// A class, because arrays hold no noncopyable values.
@@ -48,8 +68,10 @@ struct ShutdownRequest: ParsableArguments {
 
         init(_ watch: consuming EndWatch) { self.watch = watch }
 
-        func finish() throws {
-            let name = "Domain \(watch.guest.domainID)"
+        var domainID: UInt16 { watch.guest.domainID }
+
+        func finish() throws(OperatorError) {
+            let name = "Domain \(domainID)"
             switch Progress.during("\(name) shuts down", work: { watch.wait() }) {
             case .ended(.shutdown(let reason)), .preserved(let reason):
                 Report.line("\(name) has shut down (\(reason.word), reason code \(reason.rawValue))")

@@ -6,8 +6,9 @@ struct Top: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Watch the host and its guests: processor time, memory, vCPUs, disks and networks.",
         discussion: """
-            Keys: q quits, d changes the delay, n shows networks, b disks, v vCPUs, s sorts by the next column. CPU(%) is of one \
-            processor. NETTX is what the guest has sent; sectors have 512 bytes.
+            Keys: q quits, d asks for another delay, n shows networks, b disks, v vCPUs, r repeats the columns' names, s sorts by the \
+            next column; arrows, page keys, Home and End move about. CPU(%) is of one processor. NETTX is what the guest has sent; \
+            sectors have 512 bytes. VBD_OO and SSID are always 0.
             """)
 
     @Flag(name: .shortAndLong, help: "Print pictures one below the other instead.") var batch = false
@@ -16,7 +17,10 @@ struct Top: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Start with networks shown.") var networks = false
     @Flag(name: [.customShort("x"), .customLong("vbds")], help: "Start with disks shown.") var disks = false
     @Flag(name: .shortAndLong, help: "Start with vCPUs shown.") var vcpus = false
+    @Flag(name: .shortAndLong, help: "Repeat the columns' names above every guest.") var repeatHeader = false
     @Flag(name: .shortAndLong, help: "Do not cut names.") var fullName = false
+    @Flag(name: [.customShort("z"), .customLong("dom0-first")], help: "The host first, whatever the others are sorted by.")
+    var hostFirst = false
 
     func run() throws {
         guard delay >= 0.1, delay <= 3600 else {
@@ -28,6 +32,8 @@ struct Top: ParsableCommand {
         session.view.showsDisks = disks
         session.view.showsVCPUs = vcpus
         session.view.showsFullNames = fullName
+        session.view.repeatsColumns = repeatHeader
+        session.view.showsHostFirst = hostFirst
         let count = iterations.map { Int($0) }
         if batch { return try session.runBatch(count: count) }
         if let signal = try session.runInteractive(count: count) { throw KilledBySignal(number: signal) }
