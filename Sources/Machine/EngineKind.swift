@@ -1,16 +1,14 @@
-public import ControlProtocol
+import ControlProtocol
 public import GuestMemory
 public import VirtualCPU
 import X86Interpreter
 import X86Translator
 
 /// Makes the engine of one vCPU.
-///
-/// - Throws: why this host cannot run it.
 public typealias EngineFactory =
     @Sendable (
         _ index: Int, _ memory: GuestMemory, _ environment: any VirtualCPUEnvironment
-    ) throws(OperatorError) -> any VirtualCPU
+    ) -> any VirtualCPU
 
 /// The CPU engines this program has.
 public enum EngineKind: String, CaseIterable, Sendable {
@@ -59,18 +57,17 @@ public enum EngineKind: String, CaseIterable, Sendable {
         }
     }
 
-    public var factory: EngineFactory {
+    /// - Parameter tell: gets a line for each vCPU that has to be interpreted after all, because the host has become short of memory.
+    func factory(tell: @escaping @Sendable (String) -> Void) -> EngineFactory {
         switch self {
-        case .interpreter:
-            { (index, memory, environment) throws(OperatorError) in
-                Interpreter(index: index, memory: memory, environment: environment)
-            }
+        case .interpreter: { Interpreter(index: $0, memory: $1, environment: $2) }
         case .translator:
-            { (index, memory, environment) throws(OperatorError) in
+            { index, memory, environment in
                 do throws(TranslatorError) {
                     return try Translator(index: index, memory: memory, environment: environment)
                 } catch {
-                    throw Self.failure(error)
+                    tell("vCPU \(index) is interpreted: \(Self.failure(error).cause)")
+                    return Interpreter(index: index, memory: memory, environment: environment)
                 }
             }
         }

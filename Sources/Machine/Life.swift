@@ -74,7 +74,7 @@ final class Life {
         self.host = host
         domain = try Self.makeDomain(configuration, memory, host)
         domain.pause()
-        threads = try Self.makeThreads(domain, entry: image.entryState, around)
+        threads = Self.makeThreads(domain, entry: image.entryState, around)
         frames = RingFrames(store: image.xenstoreGFN, console: image.consoleGFN)
         store = try Self.makeStore(around, domain, frames)
         do throws(OperatorError) {
@@ -107,20 +107,11 @@ final class Life {
         }
     }
 
-    private static func makeThreads(_ domain: Domain, entry: RegisterState, _ around: Surroundings) throws(OperatorError) -> [VCPUThread] {
+    private static func makeThreads(_ domain: Domain, entry: RegisterState, _ around: Surroundings) -> [VCPUThread] {
         let parkings = (domain.host as? GuestHost)?.parkings ?? []
-<<<<<<< HEAD
-        return try zip(domain.vcpus, parkings).map { (vcpu, parking) throws(OperatorError) in
-            let engine = try around.makeEngine(vcpu.index, domain.memory, vcpu)
-            vcpu.attach(engine)
-            if vcpu.index == 0 { engine.registerState = entry }
-            return VCPUThread(
-                vcpu: vcpu, engine: engine, parking: parking, firstRun: around.firstRun,
-=======
         return zip(domain.vcpus, parkings).map { vcpu, parking in
             VCPUThread(
                 vcpu: vcpu, engine: makeEngine(vcpu, vcpu.index == 0 ? entry : nil, around), parking: parking, firstRun: around.firstRun,
->>>>>>> main
                 affinity: around.description.hardAffinity(of: vcpu.index))
         }
     }

@@ -77,7 +77,7 @@ public final class Machine {
             console = ConsoleLine(logPath: description.consoleLogPath, socketPath: sockets.path(of: UnixSocket.consoleName))
             surroundings = Life.Surroundings(
                 description: description, directory: directory, sockets: sockets, log: log, hypervisorRing: hypervisorRing, wakeUp: wakeUp,
-                console: console, firstRun: firstRun, makeEngine: makeEngine ?? engine.factory)
+                console: console, firstRun: firstRun, makeEngine: makeEngine ?? engine.factory { log.write($0) })
         } catch {
             throw Self.failure(opening: directory, error)
         }

@@ -138,18 +138,7 @@ extension Core {
         return (count + 1, offset, second)
     }
 
-<<<<<<< HEAD
-    /// Makes every jump-cache entry void.
-    private func forgetBlocks() {
-        s.localGeneration &+= 1
-        s.globalGeneration &+= 1
-        updateMode()
-    }
-
     func mark(_ frame: FrameIndex, _ chunks: UInt64) {
-=======
-    private func mark(_ frame: FrameIndex, _ chunks: UInt64) {
->>>>>>> main
         if shared.memory.markCode(frame, chunks: chunks) { dropWriteEntries(of: frame) }
     }
 

@@ -54,6 +54,7 @@ public final class Translator: VirtualCPU {
         get { interpreter.registerState }
         set { interpreter.registerState = newValue }
     }
+    public var floatingPointImage: [UInt8]? { interpreter.floatingPointImage }
     public func general(_ register: GPR) -> UInt64 { interpreter.general(register) }
     public func setGeneral(_ register: GPR, _ value: UInt64) { interpreter.setGeneral(register, value) }
     public var is64Bit: Bool { interpreter.is64Bit }
