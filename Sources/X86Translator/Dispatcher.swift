@@ -19,8 +19,6 @@ final class Dispatcher: TranslationHost {
     private let options: TranslatorOptions
     private var links: [Link] = []
     private var position: Int
-    /// How often a cold block was asked for, by hash.
-    private var heat = [UInt8](repeating: 0, count: 1 << 16)
     /// The mode that the jump cache belongs to.
     private var mode = TranslationMode(tlb: -1, allowsSSE: false, localGeneration: 0, globalGeneration: 0)
     /// The arithmetic flags are in the state block, not with the interpreter.
@@ -139,7 +137,8 @@ final class Dispatcher: TranslationHost {
         }
         let (frame, isGlobal) = try interpreter.locateCode()
         let key = TranslationTable.key(frame, Int(truncatingIfNeeded: rip & 0xfff), tlb: mode.tlb, allowsSSE: mode.allowsSSE)
-        guard let translation = translation(key), translation.isTranslated else { return nil }
+        let translation = translation(key)
+        guard translation.isTranslated else { return nil }
         let entry = code.executableAddress + Int(translation.entry)
         jumpCache.insert(rip, mode.tlb, entry, isGlobal: isGlobal)
         unsafe state.storeBytes(of: rip & ~0xfff, toByteOffset: Layout.ripPage, as: UInt64.self)
@@ -155,22 +154,15 @@ final class Dispatcher: TranslationHost {
         self.mode = mode
     }
 
-    /// The translation for a key, made now if the place is hot enough.
-    private func translation(_ key: UInt64) -> Translation? {
-        if let known = table.find(key) { return known }
-        let slot = TranslationTable.hash(key)
-        if heat[slot] < options.coldRuns {
-            heat[slot] += 1
-            return nil
-        }
-        return translate(key)
-    }
+    /// The translation for a key. Made at once: interpreting a block a few times before was never faster, not even for a boot.
+    private func translation(_ key: UInt64) -> Translation { table.find(key) ?? translate(key) }
 
     /// A link's target is known or made, and the link leads there from now on.
     private func follow(_ link: Link) -> Int? {
         setRIP(link.target)
         let flushes = statistics.codeFlushes
-        guard let target = translation(TranslationTable.key(link.key, position: link.target)), target.isTranslated else { return nil }
+        let target = translation(TranslationTable.key(link.key, position: link.target))
+        guard target.isTranslated else { return nil }
         let entry = link.flagsAreSaved ? target.entry : target.hostEntry
         // A translation made just now may have thrown all others away, the one with this link among them.
         if flushes == statistics.codeFlushes { code.assembler(at: 0).patch(Int(link.site), to: Int(entry)) }

@@ -70,8 +70,6 @@ public final class Translator: VirtualCPU {
 
 /// What tests and measurements vary.
 struct TranslatorOptions {
-    /// Times a block is interpreted before it is translated.
-    var coldRuns: UInt8 = 1
     var codeByteCount = 128 << 20
     var countsInstructions = true
     /// Handlers of exceptions and interrupts see the arithmetic flags as they are, not only those that the code behind may still read.

@@ -50,7 +50,6 @@ final class TranslatorSubject: @unchecked Sendable {
         try memory.populate(GuestFrameNumber(0), count: 48)
         try Self.writeTables(memory)
         var options = TranslatorOptions()
-        options.coldRuns = 0
         change(&options)
         translator = try Translator(index: 0, memory: memory, environment: environment, options: options)
         guard let code = memory.lookup(Self.codePage.frame), let data = memory.lookup(Self.dataPages.frame) else {
