@@ -23,6 +23,10 @@ package enum StateLayout {
     package static let words = 768
     package static let attention = Core.attentionOffset
     package static let rip = offset(\.rip)
+    /// RFLAGS without its six arithmetic flags, 64 bits.
+    package static let systemFlags = offset(\.systemFlags)
+    /// Not 0 while an interrupt waits for RFLAGS.IF (one byte): STI is the interpreter's then.
+    package static let interruptWaits = offset(\.interruptWaits)
     package static let mxcsr = offset(\.mxcsr)
     package static let instructionCount = offset(\.instructionCount)
     package static let tlbEntryByteCount = MemoryLayout<TLBEntry>.stride
@@ -30,6 +34,12 @@ package enum StateLayout {
     package static let readTag = StateArena.tlbOffset + entryOffset(\.readTag)
     package static let writeTag = StateArena.tlbOffset + entryOffset(\.writeTag)
     package static let addend = StateArena.tlbOffset + entryOffset(\.addend)
+
+    /// Where a segment register's selector is, by encoding.
+    package static func selector(_ number: Int) -> Int {
+        guard let offset = MemoryLayout<Segment>.offset(of: \.selector) else { preconditionFailure("a stored property has an offset") }
+        return Core.segmentOffset + number * 16 + offset
+    }
 
     private static func offset<T>(_ path: KeyPath<CPUState, T>) -> Int {
         guard let offset = MemoryLayout<CPUState>.offset(of: path) else { preconditionFailure("a stored property has an offset") }
@@ -67,10 +77,11 @@ extension Interpreter {
     package var guestMemory: GuestMemory { context.memory }
     package var attentionIsWanted: Bool { context.attention.isRaised }
 
-    /// Nil where code has to be interpreted: outside of 64-bit code, while every access has to be looked at, behind STI and MOV SS.
+    /// Nil where code has to be interpreted: outside of 64-bit code, at CPL 1 and 2, while every access has to be looked at, behind STI
+    /// and MOV SS.
     package var translationMode: TranslationMode? {
         let core = core
-        guard core.s.codeSize == .bits64, core.s.tlbMode != .uncached, !core.s.interruptShadow else { return nil }
+        guard core.s.codeSize == .bits64, core.s.tlbMode != .uncached, core.s.cpl == 0 || core.s.cpl == 3, !core.s.interruptShadow else { return nil }
         let masks: UInt32 = 0x1f80
         let allowsSSE =
             core.s.cr0 & (CR0.emulation | CR0.taskSwitched) == 0 && core.s.cr4 & CR4.osFXSR != 0 && core.s.mxcsr & masks == masks

@@ -22,6 +22,11 @@ extension BlockTranslator {
         case .pushMemory: emitPushMemory(index, row)
         case .pop: emitPop(index, row)
         case .leave: emitLeave(index)
+        case .pushFlags: emitPushFlags(index)
+        case .bitInMemory: emitBitInMemory(index, row, plan)
+        case .moveFromSegment: emitMoveFromSegment(row, plan)
+        case .closeInterrupts: emitCloseInterrupts(index)
+        case .openInterrupts: emitOpenInterrupts(index)
         default: emitTransfer(index, row, plan)
         }
     }

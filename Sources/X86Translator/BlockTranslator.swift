@@ -116,7 +116,7 @@ struct BlockTranslator {
             let result = unsafe Decoder.decode(bytes, codeSize: .bits64, offsetInBlock: at)
             guard result.status == .complete else { break }
             let row = result.instruction
-            guard let plan = Plan.plan(row, features, allowsSSE: allowsSSE) else {
+            guard let plan = Plan.plan(row, features, allowsSSE: allowsSSE, isKernel: mode != 1) else {
                 // What has no plan was looked at too: a change of it changes where this block ends.
                 at &+= Int(truncatingIfNeeded: row.length)
                 break
@@ -125,7 +125,13 @@ struct BlockTranslator {
             unsafe (space.plans + rowCount).initialize(to: plan)
             rowCount &+= 1
             at &+= Int(truncatingIfNeeded: row.length)
-            if plan.endsBlock { break }
+            if plan.endsBlock { return at &- position }
+        }
+        // STI needs an instruction behind it before anybody looks at interrupts.
+        if (at >= 4096 || rowCount == BlockWorkspace.maximumRows) && rowCount > 0
+            && (unsafe space.plans[rowCount &- 1].shape) == .openInterrupts
+        {
+            rowCount &-= 1
         }
         return min(at, 4096) &- position
     }

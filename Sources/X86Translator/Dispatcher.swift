@@ -64,12 +64,14 @@ final class Dispatcher: TranslationHost {
 
     private func runUntilAttention() throws(GuestFault) {
         var entry = try findEntry()
+        var isFirst = true
         while true {
             guard let here = entry else {
                 giveFlags()
                 statistics.interpretedBlocks &+= 1
                 try interpreter.interpretBlock()
                 if interpreter.attentionIsWanted { return }
+                isFirst = false
                 entry = try findEntry()
                 continue
             }
@@ -80,7 +82,7 @@ final class Dispatcher: TranslationHost {
             case ExitCode.link >> ExitCode.kindShift: entry = follow(links[Int(truncatingIfNeeded: exit)])
             case ExitCode.resume >> ExitCode.kindShift:
                 setRIP(exit & ExitCode.positionMask)
-                if interpreter.attentionIsWanted { return }
+                if interpreter.attentionIsWanted { return try makeProgress(isFirst) }
                 // The block was dropped, and the jump cache did not know.
                 jumpCache.remove(interpreter.rip, mode.tlb)
                 entry = try findEntry()
@@ -90,7 +92,15 @@ final class Dispatcher: TranslationHost {
                 entry = nil
             default: entry = try findEntry()
             }
+            isFirst = false
         }
+    }
+
+    /// Attention stops a block before its first instruction. Whoever raises it all the time must not stop the guest for good.
+    private func makeProgress(_ isNeeded: Bool) throws(GuestFault) {
+        guard isNeeded else { return }
+        giveFlags()
+        try interpreter.interpretBlock()
     }
 
     private func setRIP(_ position: UInt32) {

@@ -32,9 +32,14 @@ extension Plan {
         }
     }
 
-    /// With a register as bit number a memory operand reaches beyond itself: only the register form.
+    /// With a register as bit number a memory operand reaches beyond itself.
     private static func bitTest(_ row: Instruction, isRead: Bool) -> Plan? {
-        guard !row.flags.contains(.memory) else { return nil }
+        if row.flags.contains(.memory) {
+            guard row.operandSize != 2 else { return nil }
+            var plan = Plan(.bitInMemory, .setsCarry, width: row.operandSize)
+            plan.writesRM = !isRead
+            return plan
+        }
         return isRead ? test(.setsCarry, width: row.operandSize) : toRM(.setsCarry, width: row.operandSize, changes: true)
     }
 

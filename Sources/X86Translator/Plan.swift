@@ -14,7 +14,12 @@ struct Plan {
         case accumulatorImmediate
         case moveImmediate, swapBytes, exchangeAccumulator, moveOffset
         case divideUnsigned, divideSigned
-        case push, pushImmediate, pushMemory, pop, leave
+        case push, pushImmediate, pushMemory, pop, leave, pushFlags
+        /// BT and its like with a register as the number of a bit in memory.
+        case bitInMemory
+        case moveFromSegment
+        /// CLI and STI at CPL 0.
+        case closeInterrupts, openInterrupts
         // Those that end a block.
         case branch, jump, jumpIndirect, call, callIndirect, ret, retImmediate, loop
     }
@@ -61,7 +66,9 @@ struct Plan {
     func mayFault(_ row: Instruction) -> Bool {
         switch shape {
         case .modRM, .jumpIndirect: row.flags.contains(.memory)
-        case .lea, .plain, .nothing, .accumulatorImmediate, .moveImmediate, .swapBytes, .exchangeAccumulator, .branch, .jump, .loop: false
+        case .lea, .plain, .nothing, .accumulatorImmediate, .moveImmediate, .swapBytes, .exchangeAccumulator, .branch, .jump, .loop,
+            .moveFromSegment, .closeInterrupts, .openInterrupts:
+            false
         default: true
         }
     }
@@ -135,17 +142,17 @@ struct HostFeatures {
 
 extension Plan {
     /// The plan of an instruction of 64-bit code, nil where the interpreter has to run it.
-    static func plan(_ row: Instruction, _ features: HostFeatures, allowsSSE: Bool) -> Plan? {
+    static func plan(_ row: Instruction, _ features: HostFeatures, allowsSSE: Bool, isKernel: Bool) -> Plan? {
         // A 32-bit address size is rare, and locks of what cannot be locked are #UD.
         guard row.flags.isDisjoint(with: [.invalid, .slowAddress]) else { return nil }
-        guard var plan = find(row, features, allowsSSE: allowsSSE) else { return nil }
+        guard var plan = find(row, features, allowsSSE: allowsSSE, isKernel: isKernel) else { return nil }
         if plan.usesHighByte(row) {
             guard plan.shape == .modRM, !row.flags.contains(.memory), plan.isWithoutREX(row) else {
                 return plan.shape == .moveImmediate ? plan : nil
             }
         }
         if row.flags.contains(.lock) {
-            guard row.flags.contains(.memory), plan.shape == .modRM, plan.writesRM else { return nil }
+            guard row.flags.contains(.memory), plan.shape == .modRM || plan.shape == .bitInMemory, plan.writesRM else { return nil }
             plan.checksAlignment = true
         }
         return plan
@@ -163,9 +170,20 @@ extension Plan {
         width != 8 && (reg != .general || row.reg != 4) && (rm != .general || row.rm != 4)
     }
 
-    private static func find(_ row: Instruction, _ features: HostFeatures, allowsSSE: Bool) -> Plan? {
+    /// What reads or changes the words of the state that the interpreter keeps.
+    private static func system(_ row: Instruction, isKernel: Bool) -> Plan? {
+        switch row.opcode {
+        case 0x8c where !row.flags.contains(.memory): Plan(.moveFromSegment, width: row.operandSize)
+        case 0x9c where row.operandSize == 8: Plan(.pushFlags, FlagEffect(reads: FlagSet.all))
+        case 0xfa where isKernel: Plan(.closeInterrupts)
+        case 0xfb where isKernel: Plan(.openInterrupts)
+        default: nil
+        }
+    }
+
+    private static func find(_ row: Instruction, _ features: HostFeatures, allowsSSE: Bool, isKernel: Bool) -> Plan? {
         switch row.opcode &>> 8 {
-        case 0: return row.flags.contains(.vex) ? nil : oneByte(row)
+        case 0: return row.flags.contains(.vex) ? nil : oneByte(row) ?? system(row, isKernel: isKernel)
         case 1: return twoByte(row, features) ?? (allowsSSE ? vector(row, features) : nil)
         default: return threeByte(row, features) ?? (allowsSSE ? vector(row, features) : nil)
         }

@@ -54,7 +54,7 @@ struct ProgramGenerator {
         case 23, 24, 25: vector()
         case 26: code += random.pick([[0xf5], [0xf8], [0xf9], [0x90], [0xd9, 0xd0], [0xfc], [0x98], [0x48, 0x99], [0x0f, 0xae, 0xf0]])
         case 27: extend()
-        case 28: divide()
+        case 28: if random.oneIn(2) { divide() } else { system() }
         default: if writesCode { overwrite() } else { bits() }
         }
     }
@@ -153,6 +153,24 @@ struct ProgramGenerator {
         if !random.oneIn(8) { code += [0xb9, random.byte() | 1, 0, 0, 0] }
         emit([0xf7], width: random.pick([4, 8]), reg: UInt8(6 + random.below(2)), rm: random.oneIn(20) ? source() : 1)
         defineFlags()
+    }
+
+    /// PUSHFQ and POP; a selector; a bit anywhere in memory.
+    private mutating func system() {
+        switch random.below(3) {
+        case 0:
+            let register = destination()
+            code += [0x9c, register >= 8 ? 0x41 : 0x40, 0x58 | register & 7]
+            // AF may be undefined: clear it in the copy.
+            code += [register >= 8 ? 0x49 : 0x48, 0x0f, 0xba, 0xf0 | register & 7, 4]
+        case 1: emit([0x8c], width: random.pick([2, 4, 8]), reg: random.pick([0, 1, 2, 3]), rm: destination())
+        default:
+            let register = destination()
+            code += [register >= 8 ? 0x49 : 0x48, 0xc7, 0xc0 | register & 7] + little(UInt32(bitPattern: Int32(random.below(4000) - 2000)))
+            let opcode: UInt8 = random.pick([0xa3, 0xab, 0xb3, 0xbb])
+            emitMemory([0x0f, opcode], width: random.pick([2, 4, 8]), reg: register, lock: opcode != 0xa3 && random.oneIn(3))
+            defineFlags()
+        }
     }
 
     private mutating func exchange() {
