@@ -24,6 +24,7 @@ extension BlockTranslator {
         case .leave: emitLeave(index)
         case .pushFlags: emitPushFlags(index)
         case .bitInMemory: emitBitInMemory(index, row, plan)
+        case .repeatedMove, .repeatedStore: emitRepeatedString(index, row, plan)
         case .moveFromSegment: emitMoveFromSegment(row, plan)
         case .closeInterrupts: emitCloseInterrupts(index)
         case .openInterrupts: emitOpenInterrupts(index)

@@ -29,7 +29,7 @@ final class BlockWorkspace {
         unsafe plans = .allocate(capacity: Self.maximumRows)
         unsafe liveBefore = .allocate(capacity: Self.maximumRows)
         unsafe liveAfter = .allocate(capacity: Self.maximumRows)
-        unsafe stubs = .allocate(capacity: Self.maximumRows * 4)
+        unsafe stubs = .allocate(capacity: Self.maximumRows * 8)
     }
 
     deinit {

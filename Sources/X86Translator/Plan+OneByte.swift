@@ -42,6 +42,9 @@ extension Plan {
         case 0x9e: return Plan(.plain, .storesAH, width: 4)
         case 0x9f: return Plan(.plain, .loadsAH, width: 4)
         case 0xa0...0xa3: return Plan(.moveOffset, width: width)
+        case 0xa4, 0xa5, 0xaa, 0xab:
+            guard row.flags.contains(.rep), row.segmentBase == RegisterFile.zero else { return nil }
+            return Plan(opcode < 0xa8 ? .repeatedMove : .repeatedStore, width: width)
         case 0xa8, 0xa9: return Plan(.accumulatorImmediate, .killsAll, width: width).withImmediate()
         case 0xb0...0xb7: return Plan(.moveImmediate, width: 1)
         case 0xb8...0xbf: return Plan(.moveImmediate, width: row.operandSize)

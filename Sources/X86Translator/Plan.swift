@@ -18,6 +18,8 @@ struct Plan {
         /// BT and its like with a register as the number of a bit in memory.
         case bitInMemory
         case moveFromSegment
+        /// REP MOVS and REP STOS.
+        case repeatedMove, repeatedStore
         /// CLI and STI at CPL 0.
         case closeInterrupts, openInterrupts
         // Those that end a block.

@@ -157,7 +157,8 @@ struct ProgramGenerator {
 
     /// PUSHFQ and POP; a selector; a bit anywhere in memory.
     private mutating func system() {
-        switch random.below(3) {
+        switch random.below(4) {
+        case 3: string()
         case 0:
             let register = destination()
             code += [0x9c, register >= 8 ? 0x41 : 0x40, 0x58 | register & 7]
@@ -171,6 +172,14 @@ struct ProgramGenerator {
             emitMemory([0x0f, opcode], width: random.pick([2, 4, 8]), reg: register, lock: opcode != 0xa3 && random.oneIn(3))
             defineFlags()
         }
+    }
+
+    /// REP MOVS and REP STOS from and to the data, overlapping at times, with a few elements or none.
+    private mutating func string() {
+        code += [0x48, 0x8d, 0xb3] + little(UInt32(random.below(0x600)))  // lea rsi, [rbx + ...]
+        code += random.oneIn(3) ? [0x48, 0x8d, 0x7e, UInt8(random.below(16))] : [0x48, 0x8d, 0xbb] + little(UInt32(random.below(0xc00)))
+        code += [0xb9, random.oneIn(4) ? 0 : random.byte(), 0, 0, 0, 0xf3]
+        code += random.pick([[0xa4], [0x66, 0xa5], [0xa5], [0x48, 0xa5], [0xaa], [0x66, 0xab], [0xab], [0x48, 0xab]])
     }
 
     private mutating func exchange() {
