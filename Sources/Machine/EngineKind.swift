@@ -53,7 +53,8 @@ public enum EngineKind: String, CaseIterable, Sendable {
         case .codeMemoryRefused(let number):
             OperatorError(
                 "engine=\"translator\": the host refuses memory that can be executed: \(SystemError.text(number))",
-                remedy: "allow it (SELinux: execmem; systemd: MemoryDenyWriteExecute=), or use engine=\"interpreter\"", code: .creationFailed)
+                remedy: "allow it (SELinux: execmem; systemd: MemoryDenyWriteExecute=), or use engine=\"interpreter\"",
+                code: .creationFailed)
         }
     }
 

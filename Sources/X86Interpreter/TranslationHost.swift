@@ -81,7 +81,9 @@ extension Interpreter {
     /// and MOV SS.
     package var translationMode: TranslationMode? {
         let core = core
-        guard core.s.codeSize == .bits64, core.s.tlbMode != .uncached, core.s.cpl == 0 || core.s.cpl == 3, !core.s.interruptShadow else { return nil }
+        guard core.s.codeSize == .bits64, core.s.tlbMode != .uncached, core.s.cpl == 0 || core.s.cpl == 3, !core.s.interruptShadow else {
+            return nil
+        }
         let masks: UInt32 = 0x1f80
         let allowsSSE =
             core.s.cr0 & (CR0.emulation | CR0.taskSwitched) == 0 && core.s.cr4 & CR4.osFXSR != 0 && core.s.mxcsr & masks == masks

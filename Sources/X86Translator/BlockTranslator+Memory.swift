@@ -52,7 +52,8 @@ extension BlockTranslator {
         a.arithmetic(4, .r11, Layout.tlbMask, is64: false)
         a.move(.r13, .r10)
         let tlb = Layout.tlb(mode)
-        a.emitState(.one(0x33), HostRegister.scratch.number, index: .r11, scale: 0, tlb + (isWrite ? StateLayout.writeTag : StateLayout.readTag))
+        a.emitState(
+            .one(0x33), HostRegister.scratch.number, index: .r11, scale: 0, tlb + (isWrite ? StateLayout.writeTag : StateLayout.readTag))
         a.arithmetic(7, .r13, 4096 &- Int32(truncatingIfNeeded: width))
         let site = a.jump(7)
         a.emitState(.one(0x8b), HostRegister.addend.number, index: .r11, scale: 0, tlb + StateLayout.addend)

@@ -89,7 +89,8 @@ struct BlockTranslator {
         case both
     }
 
-    init(_ a: Assembler, _ common: CommonCode, _ space: BlockWorkspace, key: UInt64, mode: Int, firstLink: Int, options: TranslatorOptions) {
+    init(_ a: Assembler, _ common: CommonCode, _ space: BlockWorkspace, key: UInt64, mode: Int, firstLink: Int, options: TranslatorOptions)
+    {
         self.a = a
         self.common = common
         self.space = space
