@@ -62,7 +62,7 @@ let package = Package(
         // Layer 1: memory and pure parts.
         layer("GuestMemory"),
         layer("X86Decoder", imports: ["X86"]),
-        layer("HostIO"),
+        layer("HostIO", imports: ["CLinux"]),
         layer("XenStore", imports: ["XenABI"]),
         layer("DomainConfig"),
         layer("KernelImage", imports: ["CZlib", "CBzip2", "CLZMA", "CLZ4", "CZstd"]),
@@ -133,6 +133,7 @@ let package = Package(
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: strict),
         .executableTarget(name: "fake-guest", dependencies: ["ControlProtocol"], path: "Tests/FakeGuest", swiftSettings: strict),
         tests("X86", imports: []),
+        tests("HostIO", imports: []),
         tests("SoftFloat", imports: ["TestSupport"]),
         tests("GuestMemory", imports: []),
         tests("X86Decoder", imports: ["X86", "TestSupport"]),

@@ -104,6 +104,7 @@ func measureOurs(extraNodes: Int) throws {
 }
 
 do {
+    try measureEcho()
     if let other = CommandLine.arguments.dropFirst(2).first {
         print(other)
         try prepare(other)

@@ -17,6 +17,7 @@ public final class BlockDevice: DeviceBackend {
     private let shelf: ImageShelf?
     private let counters = BlockCounters()
     private let log: @Sendable (String) -> Void
+    private let guestLog: PacedLog
     private let connected = Mutex<Service?>(nil)
 
     private struct Service: Sendable {
@@ -36,6 +37,7 @@ public final class BlockDevice: DeviceBackend {
         self.configuration = configuration
         self.guest = guest
         self.log = log
+        guestLog = PacedLog(log)
         self.shelf = shelf
         if let kept = shelf?.take(configuration) {
             image = kept
@@ -44,7 +46,7 @@ public final class BlockDevice: DeviceBackend {
         } else if configuration.path.isEmpty {
             image = EmptyDrive()
         } else {
-            image = configuration.format == .raw ? try RawImage(configuration) : try NBDImage(configuration, log: log)
+            image = configuration.format == .raw ? try RawImage(configuration) : try NBDImage(configuration)
         }
         identity = FileIdentity(configuration.path)
     }
@@ -129,7 +131,7 @@ public final class BlockDevice: DeviceBackend {
             let queues = try connection.queues.map { queue throws(GrantStatus) in try BlockQueue(guest, queue, connection) }
             let io = try image.makeIO { [log] in log("\(name): \($0)") }
             let planner = BlockPlanner(image: image, isReadOnly: configuration.isReadOnly)
-            return try BlockService(name, guest, planner, io, queues, counters, log: log)
+            return try BlockService(name, guest, planner, io, queues, counters, log: log, guestLog: guestLog)
         } catch let error as GrantStatus {
             throw DeviceFailure("a page of a ring is not granted: \(error)")
         } catch let error as BlockFailure {

@@ -25,7 +25,8 @@ struct BlockPlanner {
             transfer.statistic = .write
             transfer.isBarrier = request.operation == .writeBarrier
             transfer.steps.append(.flush)
-            guard request.segmentCount > 0 else { return }
+            // Where an empty one says it is means nothing, and need not be a place on any disk.
+            guard request.segmentCount > 0 else { return transfer.position = 0 }
             try planWrite(request, queue, into: transfer)
             transfer.steps += [.write, .flush]
         case .discard: try planDiscard(request, into: transfer)

@@ -2,6 +2,7 @@ internal import Glibc
 internal import HostIO
 internal import PVRing
 internal import Synchronization
+internal import XenBus
 
 /// Serves the rings of one connection: one thread that takes requests, has the host carry them out and answers.
 ///
@@ -18,6 +19,8 @@ final class BlockService: @unchecked Sendable {
     private let io: any BlockIO
     private let counters: BlockCounters
     private let log: @Sendable (String) -> Void
+    /// For what the guest can bring about by connecting again and again.
+    private let guestLog: PacedLog
     private let isStopping = Atomic(false)
     private var thread: HostThread?
 
@@ -31,11 +34,11 @@ final class BlockService: @unchecked Sendable {
 
     init(
         _ name: String, _ guest: any GuestAccess, _ planner: BlockPlanner, _ io: any BlockIO, _ queues: [BlockQueue],
-        _ counters: BlockCounters, log: @escaping @Sendable (String) -> Void
+        _ counters: BlockCounters, log: @escaping @Sendable (String) -> Void, guestLog: PacedLog
     ) throws(HostError) {
         wakeUp = try WakeUp()
         (self.name, self.guest, self.planner, self.io, self.queues) = (name, guest, planner, io, queues)
-        (self.counters, self.log) = (counters, log)
+        (self.counters, self.log, self.guestLog) = (counters, log, guestLog)
         free = (0..<io.depth).map { _ in BlockTransfer() }
     }
 
@@ -92,7 +95,7 @@ final class BlockService: @unchecked Sendable {
         for queue in queues where queue.awaitRequests() { isAnyWaiting = true }
         for queue in queues where queue.isBroken && reportedBroken.insert(queue.port).inserted {
             counters.noteError()
-            log("\(name): the guest broke the indices of a ring, which is served no more")
+            guestLog("\(name): the guest broke the indices of a ring, which is served no more")
         }
         return isAnyWaiting
     }

@@ -14,15 +14,15 @@ static inline void martlet_name_thread(const char *name) {
     (void)prctl(PR_SET_NAME, name);
 }
 
-#if defined(__x86_64__) || defined(__i386__)
-#include <cpuid.h>
-#endif
-
 /// CPUID of the processor this runs on: EAX, EBX, ECX, EDX. All 0 for leaves it does not have, and where there is no such instruction.
 static inline void martlet_cpuid(unsigned int leaf, unsigned int subleaf, unsigned int registers[4]) {
     registers[0] = registers[1] = registers[2] = registers[3] = 0;
 #if defined(__x86_64__) || defined(__i386__)
-    (void)__get_cpuid_count(leaf, subleaf, &registers[0], &registers[1], &registers[2], &registers[3]);
+    // The compiler's header for this would bring a module of its own that Swift then takes other types to be of.
+    unsigned int most, b, c, d;
+    __asm__ volatile("cpuid" : "=a"(most), "=b"(b), "=c"(c), "=d"(d) : "a"(leaf & 0x80000000u), "c"(0));
+    if (leaf > most) return;
+    __asm__ volatile("cpuid" : "=a"(registers[0]), "=b"(registers[1]), "=c"(registers[2]), "=d"(registers[3]) : "a"(leaf), "c"(subleaf));
 #else
     (void)leaf;
     (void)subleaf;
@@ -61,4 +61,14 @@ static inline int martlet_block_physical_size(int file) {
 /// A file without a name that goes with its last descriptor.
 static inline int martlet_memory_file(const char *name) {
     return (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */);
+}
+
+/// pipe2(2): both ends at once with their flags, so that no program started meanwhile inherits one.
+static inline int martlet_pipe(int ends[2], int flags) {
+    return (int)syscall(SYS_pipe2, ends, flags);
+}
+
+/// accept4(2), without the peer's address.
+static inline int martlet_accept(int listener, int flags) {
+    return (int)syscall(SYS_accept4, listener, (void *)0, (void *)0, flags);
 }

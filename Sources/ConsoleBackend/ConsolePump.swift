@@ -168,8 +168,10 @@ struct ConsolePump: Sendable {
 
     // MARK: - clients and input
 
+    /// Those who hung up while the guest takes no input wait with what they typed last; they make room for who comes.
     private mutating func acceptClients(_ now: Int64) {
         while let client = listener?.accept() {
+            if clients.count >= Self.maximumClientCount { clients.removeAll { $0.hasEndedOutput } }
             guard clients.count < Self.maximumClientCount else { continue }
             clients.append(ConsoleClient(client, position: delivered, now: now))
         }

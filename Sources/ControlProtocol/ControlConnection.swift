@@ -21,6 +21,8 @@ public struct ControlConnection: ~Copyable {
 
     /// The descriptor to poll.
     public var number: Int32 { socket.number }
+    /// Bytes kept for the peer, sent ones included.
+    var heldByteCount: Int { output.count }
     /// Bytes wait to be written.
     public var hasOutput: Bool { sent < output.count }
 
@@ -69,13 +71,22 @@ public struct ControlConnection: ~Copyable {
             }
             if count < 0 {
                 if errno == EINTR { continue }
-                return errno == EAGAIN
+                guard errno == EAGAIN else { return false }
+                dropSent()
+                return true
             }
             sent += count
         }
         output.removeAll(keepingCapacity: true)
         sent = 0
         return true
+    }
+
+    /// A peer that never takes all there is must not make us keep what it took.
+    private mutating func dropSent() {
+        guard sent >= Self.maximumOutput else { return }
+        output.removeFirst(sent)
+        sent = 0
     }
 }
 

@@ -41,15 +41,17 @@ public final class Descriptor: Sendable {
     /// Reads up to `limit` bytes and appends them.
     public func read(into bytes: inout [UInt8], limit: Int) -> Transfer {
         var result = 0
+        var code: Int32 = 0
         let chunk = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, initialized in
             repeat { unsafe result = Glibc.read(rawValue, buffer.baseAddress, limit) } while result < 0 && errno == EINTR
+            code = errno
             initialized = max(result, 0)
         }
         if result > 0 {
             bytes.append(contentsOf: chunk)
             return .bytes(result)
         }
-        return result == 0 ? .ended(0) : Self.failure()
+        return result == 0 ? .ended(0) : Self.failure(code)
     }
 
     /// Writes what fits; a closed peer is an answer, not a signal.
@@ -60,7 +62,7 @@ public final class Descriptor: Sendable {
                 unsafe result = Glibc.send(rawValue, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL))
             } while result < 0 && errno == EINTR
         }
-        return result >= 0 ? .bytes(result) : Self.failure()
+        return result >= 0 ? .bytes(result) : Self.failure(errno)
     }
 
     /// Writes all to a file, waiting for it.
@@ -71,13 +73,13 @@ public final class Descriptor: Sendable {
             var done = 0
             while done < buffer.count {
                 let result = unsafe Glibc.write(rawValue, buffer.baseAddress! + done, buffer.count - done)
-                if result > 0 { done += result } else if errno != EINTR { return (done, errno) }
+                if result > 0 { done += result } else if result == 0 { return (done, EIO) } else if errno != EINTR { return (done, errno) }
             }
             return (done, 0)
         }
     }
 
-    private static func failure() -> Transfer {
-        errno == EAGAIN || errno == EWOULDBLOCK ? .wouldBlock : .ended(errno)
+    private static func failure(_ code: Int32) -> Transfer {
+        code == EAGAIN || code == EWOULDBLOCK ? .wouldBlock : .ended(code)
     }
 }

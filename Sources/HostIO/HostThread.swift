@@ -1,3 +1,5 @@
+// For this compiler pthread_attr_t is of whichever module it meets first.
+internal import CLinux
 import Glibc
 
 /// A plain thread of the host with a bounded stack.

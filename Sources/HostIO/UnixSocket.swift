@@ -26,14 +26,12 @@ public final class UnixListener: Sendable {
     ///
     /// When the process has no descriptor left, one client is turned away: left waiting, it would make every poll return at once.
     public func accept() -> Descriptor? {
-        let raw = Glibc.accept(descriptor.rawValue, nil, nil)
+        let raw = ClosedOnExec.accept(descriptor.rawValue)
         guard raw >= 0 else {
             if errno == EMFILE || errno == ENFILE { turnAway() }
             return nil
         }
-        let client = Descriptor(raw)
-        do { try client.makeNonblocking() } catch { return nil }
-        return client
+        return Descriptor(raw)
     }
 
     private func turnAway() {

@@ -10,12 +10,9 @@ public final class WakeUp: Sendable {
 
     /// - Throws: ``HostError`` when the process has no descriptor left.
     public init() throws(HostError) {
-        var ends: [Int32] = [-1, -1]
-        guard unsafe pipe(&ends) == 0 else { throw HostError("pipe") }
-        descriptor = Descriptor(ends[0])
-        sender = Descriptor(ends[1])
-        try descriptor.makeNonblocking()
-        try sender.makeNonblocking()
+        guard let ends = ClosedOnExec.pipe() else { throw HostError("pipe") }
+        descriptor = Descriptor(ends.reader)
+        sender = Descriptor(ends.writer)
     }
 
     /// Never blocks; from any thread. One system call at most, none if the thread has not looked since the last call.
@@ -29,7 +26,9 @@ public final class WakeUp: Sendable {
     public func clear() {
         guard isPending.load(ordering: .sequentiallyConsistent) else { return }
         var bytes: [UInt8] = []
-        _ = descriptor.read(into: &bytes, limit: 8)
+        // A signal that is only half done has not written its byte yet. Taken for seen, its byte would come later and stay, and make
+        // every poll return at once.
+        guard case .bytes = descriptor.read(into: &bytes, limit: 8) else { return }
         isPending.store(false, ordering: .sequentiallyConsistent)
     }
 }

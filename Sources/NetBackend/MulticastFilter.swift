@@ -4,7 +4,7 @@
 struct MulticastFilter {
     static let maximumCount = 64
 
-    private let isOn: Bool
+    var isOn: Bool
     private var addresses: Set<MACAddress> = []
 
     init(isOn: Bool) { self.isOn = isOn }

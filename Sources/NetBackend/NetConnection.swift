@@ -118,6 +118,12 @@ final class NetConnection {
 
     var wantsFrames: Bool { !queues.contains { $0.receive.isCongested } }
 
+    /// Takes over what a driver may change while it is connected: the room before its packets, and whether it chooses multicasts.
+    func update(_ features: FrontendFeatures) {
+        multicast.isOn = features.controlsMulticast
+        for queue in queues { queue.receive.headroom = features.headroom }
+    }
+
     // MARK: - from the guest
 
     /// Whether the rate allows a packet now.

@@ -14,7 +14,7 @@ public final class NetDevice: DeviceBackend, @unchecked Sendable {
 
     private let configuration: NetConfiguration
     private let guest: any GuestAccess
-    private let log: @Sendable (String) -> Void
+    private let log: PacedLog
     private let counters = NetCounters()
     private let wakeUp: WakeUp
     private let errands = Mutex<[@Sendable (NetDevice) -> Void]>([])
@@ -38,7 +38,7 @@ public final class NetDevice: DeviceBackend, @unchecked Sendable {
         self.configuration = configuration
         self.guest = guest
         self.link = link
-        self.log = log
+        self.log = PacedLog(log)
         do throws(HostError) {
             wakeUp = try WakeUp()
         } catch {
@@ -89,9 +89,9 @@ public final class NetDevice: DeviceBackend, @unchecked Sendable {
     public func features() -> [(name: String, value: String)] {
         let offered = [
             "feature-sg", "feature-gso-tcpv4", "feature-gso-tcpv6", "feature-ipv6-csum-offload", "feature-rx-copy",
-            "feature-split-event-channels", "feature-multicast-control",
+            "feature-split-event-channels", "feature-multicast-control", "feature-dynamic-multicast-control", "feature-xdp-headroom",
         ]
-        let absent = ["feature-rx-flip", "feature-dynamic-multicast-control", "feature-ctrl-ring"]
+        let absent = ["feature-rx-flip", "feature-ctrl-ring"]
         return offered.map { ($0, "1") } + absent.map { ($0, "0") }
             + [("multi-queue-max-queues", "\(configuration.maximumQueueCount)"), ("hotplug-status", "connected")]
     }
@@ -104,6 +104,14 @@ public final class NetDevice: DeviceBackend, @unchecked Sendable {
         let handed = Handed(new)
         perform { device in device.connection = handed.value }
         return []
+    }
+
+    public var liveFrontendNodes: [String] { ["request-multicast-control"] }
+
+    public func update(_ frontend: DeviceNodes) -> Bool {
+        let features = FrontendFeatures(frontend)
+        perform { device in device.connection?.update(features) }
+        return true
     }
 
     public func disconnect() {

@@ -15,7 +15,7 @@ final class ReceiveQueue {
     private var ring: BackRing
     private let guest: any GuestAccess
     private let port: UInt32
-    private let features: FrontendFeatures
+    private var features: FrontendFeatures
     private let counters: NetCounters
     private let completion: FrameCompletion
     private let backlog = FrameQueue(byteCount: ReceiveQueue.backlogByteCount)
@@ -33,6 +33,12 @@ final class ReceiveQueue {
         self.features = features
         self.completion = completion
         self.counters = counters
+    }
+
+    /// Bytes left free before the data in each buffer.
+    var headroom: Int {
+        get { features.headroom }
+        set { features.headroom = newValue }
     }
 
     var hasBacklog: Bool { !backlog.isEmpty }
@@ -64,7 +70,9 @@ final class ReceiveQueue {
         publish()
         guard hasBacklog else { return }
         do throws(BrokenRing) {
-            if try ring.awaitRequests() { drain() }
+            drain()
+            // A large packet may need more buffers than the guest has given: only more of them are news.
+            if hasBacklog, try ring.awaitRequests(moreThan: ring.waitingRequestCount()) { drain() }
             publish()
         } catch {
             isBroken = true

@@ -133,14 +133,14 @@ public struct BackRing: Sendable {
         return responseProducer &- event < responseProducer &- old
     }
 
-    /// Asks for an event with the next request, and looks once more.
+    /// Asks for an event with the next request beyond the `count` that wait, and looks once more.
     ///
-    /// - Returns: whether requests wait already.
+    /// - Returns: whether more than those wait already.
     /// - Throws: ``BrokenRing``.
-    public func awaitRequests() throws(BrokenRing) -> Bool {
-        if try waitingRequestCount() > 0 { return true }
-        pages.setWord(at: Offset.requestEvent, to: requestConsumer &+ 1)
-        return try waitingRequestCount() > 0
+    public func awaitRequests(moreThan count: UInt32 = 0) throws(BrokenRing) -> Bool {
+        if try waitingRequestCount() > count { return true }
+        pages.setWord(at: Offset.requestEvent, to: requestConsumer &+ count &+ 1)
+        return try waitingRequestCount() > count
     }
 
     /// Requests taken and not answered.

@@ -5,6 +5,8 @@ internal import Synchronization
 ///     Initialising -> InitWait -> (frontend 3 or 4) Connected -> (frontend 5) Closing -> (frontend 6) Closed
 ///                        ^--------------------- frontend 1 again, while online ----------------------'
 ///
+/// A connected frontend that enters 7 wants its nodes looked at again: the backend answers with 8, and with 4 when the frontend does.
+///
 /// Reference: Xen `public/io/xenbus.h`.
 final class BusDevice: @unchecked Sendable {
     let backend: any DeviceBackend
@@ -27,7 +29,8 @@ final class BusDevice: @unchecked Sendable {
     }
 
     private let store: any StoreAccess
-    private let log: @Sendable (String) -> Void
+    /// Most of what is told, a guest can bring about.
+    private let log: PacedLog
     private var state = XenbusState.initialising
     /// The rings in use; nil while the backend serves none.
     private var connection: [String: String]?
@@ -38,7 +41,7 @@ final class BusDevice: @unchecked Sendable {
         self.backend = backend
         self.paths = paths
         self.store = store
-        self.log = log
+        self.log = PacedLog(log)
         pace = Pace(now: now)
     }
 
@@ -65,7 +68,8 @@ final class BusDevice: @unchecked Sendable {
             end()
             if state != .closed { enter(.closed) }
             return isOnline
-        case .initWait, .reconfiguring, .reconfigured: break
+        case .reconfiguring: reconfigure()
+        case .initWait, .reconfigured: break
         }
         return true
     }
@@ -80,7 +84,7 @@ final class BusDevice: @unchecked Sendable {
     private func connect() {
         guard let nodes = store.snapshot(paths.frontend) else { return }
         // A frontend that went through a whole hand-over before we looked has other rings now.
-        guard connection == nil || connection != nodes.connection else { return }
+        guard connection == nil || connection != nodes.connection else { return refresh(nodes) }
         end()
         do throws(DeviceFailure) {
             let answer = try backend.connect(nodes)
@@ -90,6 +94,18 @@ final class BusDevice: @unchecked Sendable {
             log("\(name): the guest's driver cannot be connected: \(error.message)")
             enter(.closing, [("error", error.message)])
         }
+    }
+
+    /// A connected frontend changed something else, or is back from reconfiguring.
+    private func refresh(_ nodes: DeviceNodes) {
+        if !backend.liveFrontendNodes.isEmpty { _ = backend.update(nodes) }
+        if state == .reconfigured { enter(.connected) }
+    }
+
+    /// The frontend waits until what it wrote counts.
+    private func reconfigure() {
+        guard connection != nil, state == .connected || state == .reconfigured, let nodes = store.snapshot(paths.frontend) else { return }
+        if backend.update(nodes) { enter(.reconfigured) }
     }
 
     private func end() {

@@ -27,7 +27,7 @@ public struct DeviceFailure: Error, Hashable, Sendable {
 /// What is particular to one kind of device; ``DeviceBus`` does the rest.
 ///
 /// Lists of nodes are read by the caller of ``DeviceBus/attach(_:)``. The bus calls the functions from its own thread, one device at a time:
-/// (`features` -> `connect` -> `disconnect`)* -> `close`. ``statistics`` may be asked for on any thread.
+/// (`features` -> `connect` -> `update`* -> `disconnect`)* -> `close`. ``statistics`` may be asked for on any thread.
 public protocol DeviceBackend: AnyObject, Sendable {
     /// The directory of its kind: "vbd", "vif".
     var kind: String { get }
@@ -50,6 +50,14 @@ public protocol DeviceBackend: AnyObject, Sendable {
     /// - Throws: ``DeviceFailure``; nothing of the guest is in use then.
     func connect(_ frontend: DeviceNodes) throws(DeviceFailure) -> [(name: String, value: String)]
 
+    /// Nodes of the frontend's that it may change at any time while it is connected; ``update(_:)`` follows.
+    var liveFrontendNodes: [String] { get }
+
+    /// Looks again at nodes that do not concern the rings, while connected.
+    ///
+    /// - Returns: false when there is nothing that this backend lets its frontend change.
+    func update(_ frontend: DeviceNodes) -> Bool
+
     /// Ends the service: what is under way is finished, grants and event channels are released when this returns. Also called when the
     /// guest has vanished. Without a connection it does nothing.
     func disconnect()
@@ -63,6 +71,8 @@ public protocol DeviceBackend: AnyObject, Sendable {
 
 extension DeviceBackend {
     public var guardedFrontendNodes: [(name: String, value: String)] { [] }
+    public var liveFrontendNodes: [String] { [] }
+    public func update(_ frontend: DeviceNodes) -> Bool { false }
     public var statistics: DeviceStatistics { DeviceStatistics() }
 }
 

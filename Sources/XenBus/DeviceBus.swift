@@ -97,6 +97,7 @@ public final class DeviceBus: Sendable {
             }
             device.watches = [try store.watch("\(paths.frontend)/state", notice)]
             device.watches.append(try store.watch("\(paths.backend)/online", notice))
+            for node in backend.liveFrontendNodes { device.watches.append(try store.watch("\(paths.frontend)/\(node)", notice)) }
             device.isReady.store(true, ordering: .sequentiallyConsistent)
             wakeUp.signal()
         } catch {
@@ -183,6 +184,10 @@ public final class DeviceBus: Sendable {
 
     private func detach(_ key: DeviceKey, _ forced: Bool, _ completion: @escaping @Sendable (DeviceFailure?) -> Void) {
         guard let device = device(key) else { return completion(DeviceFailure("there is no \(key.kind) \(key.id)")) }
+        // Its caller is not done with it yet.
+        guard device.isReady.load(ordering: .sequentiallyConsistent) else {
+            return completion(DeviceFailure("\(device.name) is just being plugged in"))
+        }
         if let earlier = device.detachment {
             device.detachment = nil
             earlier.completion(DeviceFailure("another request takes \(device.name) away"))

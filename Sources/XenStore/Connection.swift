@@ -17,7 +17,7 @@ struct Connection: Sendable {
     private(set) var events: [Event] = []
     private var firstEvent = 0
     /// Events dropped because the client did not fetch the earlier ones.
-    private(set) var lostEventCount = 0
+    var lostEventCount = 0
 
     /// How many events may wait. A guest that never looks hurts only itself.
     static let maximumEventCount = 8192

@@ -68,6 +68,12 @@ public struct Store: Sendable {
     /// Events lost because more than 8192 waited.
     public func lostEventCount(for id: ConnectionID) -> Int { connections[id]?.lostEventCount ?? 0 }
 
+    /// The same, and forgets them: for a client that looks at everything anew.
+    public mutating func takeLostEventCount(for id: ConnectionID) -> Int {
+        defer { connections[id]?.lostEventCount = 0 }
+        return lostEventCount(for: id)
+    }
+
     /// How many nodes `domain` owns.
     public func nodeCount(ownedBy domain: UInt16) -> Int { tree.nodeCounts[domain, default: 0] }
 

@@ -66,6 +66,9 @@ public struct StorePath: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Bytes it takes in memory, roughly.
+    var footprint: Int { components.reduce(64) { $0 + 16 + $1.utf8.count } }
+
     /// nil for the root.
     public var parent: StorePath? { components.isEmpty ? nil : StorePath(components: Array(components.dropLast())) }
 

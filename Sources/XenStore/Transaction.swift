@@ -21,6 +21,10 @@ struct Transaction: Sendable {
     var tree: Tree
     private(set) var dependencies: Set<Dependency> = []
     private(set) var log: [Mutation] = []
+    /// What paths and values take, roughly.
+    private var byteCount = 0
+    /// How much that may be for an unprivileged client: a path may have 1500 names, and each is kept by itself.
+    static let maximumByteCount = 4 << 20
 
     init(_ tree: Tree) {
         base = tree
@@ -31,12 +35,15 @@ struct Transaction: Sendable {
     ///
     /// - Throws: ``StoreError/noSpace`` when an unprivileged client looked at more than its quota allows.
     mutating func depend(on path: StorePath, _ aspect: Dependency.Aspect, limit: Int?) throws(StoreError) {
-        dependencies.insert(Dependency(path: path, aspect: aspect))
-        if let limit, dependencies.count > limit { throw .noSpace }
+        guard dependencies.insert(Dependency(path: path, aspect: aspect)).inserted else { return }
+        byteCount += path.footprint
+        if let limit, dependencies.count > limit || byteCount > Self.maximumByteCount { throw .noSpace }
     }
 
     mutating func record(_ mutation: Mutation, limit: Int?) throws(StoreError) {
-        if let limit, log.count >= limit { throw .noSpace }
+        let size = mutation.path.footprint + mutation.valueByteCount
+        if let limit, log.count >= limit || byteCount + size > Self.maximumByteCount { throw .noSpace }
+        byteCount += size
         log.append(mutation)
     }
 

@@ -12,6 +12,10 @@ enum Mutation: Sendable {
     }
 }
 
+extension Mutation {
+    var valueByteCount: Int { if case .write(_, let value) = self { value.count } else { 0 } }
+}
+
 /// What a mutation did, for those who watch.
 struct Change: Sendable {
     var path: StorePath

@@ -21,6 +21,8 @@ struct SocketSession: Sendable {
     }
 
     private var waitingByteCount: Int { outgoing.count - sent }
+    /// Bytes kept for the client, taken ones included.
+    var heldByteCount: Int { outgoing.count }
     private var hasRoom: Bool { waitingByteCount < Self.maximumOutgoing }
 
     var interest: Readiness {
@@ -75,11 +77,18 @@ struct SocketSession: Sendable {
         while waitingByteCount > 0 {
             switch descriptor.send(outgoing[sent...]) {
             case .bytes(let count): sent += count
-            case .wouldBlock: return
+            case .wouldBlock: return dropSent()
             case .ended: return isOver = true
             }
         }
         outgoing.removeAll(keepingCapacity: true)
+        sent = 0
+    }
+
+    /// A client that never takes all there is must not make us keep what it took.
+    private mutating func dropSent() {
+        guard sent >= Self.maximumOutgoing else { return }
+        outgoing.removeFirst(sent)
         sent = 0
     }
 }

@@ -170,7 +170,12 @@ public final class XenStoreServer: Sendable {
             call(path)
             calledAny = true
         }
-        return calledAny
+        // Events that found no room may have been anybody's.
+        let everybody = state.withLock { state in
+            state.store.takeLostEventCount(for: state.store.local) > 0 ? Array(state.callbacks.values) : []
+        }
+        for (path, call) in everybody { call(path.description) }
+        return calledAny || !everybody.isEmpty
     }
 
     private func nextCallback() -> (String, WatchCallback)? {

@@ -27,6 +27,9 @@ private final class Flag: Sendable {
         Attack(testDescription: "sector whose bytes overflow", operation: 0) {
             $0.request(0, id: 9, sector: 1 << 55, [.init($1.reference)])
         },
+        Attack(testDescription: "barrier whose sector's bytes overflow", operation: 2) {
+            $0.request(2, id: 9, sector: 1 << 54, [.init($1.reference)])
+        },
         Attack(testDescription: "no segment", operation: 1) { frontend, _ in frontend.request(1, id: 9, sector: 0) },
         Attack(testDescription: "twelve segments", operation: 1) { frontend, page in
             frontend.request(1, id: 9, sector: 0, (0..<11).map { _ in .init(page.reference) }, count: 12)
@@ -69,6 +72,14 @@ private final class Flag: Sendable {
             $0.indirect(0, id: 9, sector: 0, [.init(3997), .init(3996)], list: $1)
         },
     ]
+
+    @Test("A flush may name any sector: nothing is moved", arguments: [UInt8(2), 3], [UInt64(1) << 54, .max >> 10, .max])
+    func emptyFlush(operation: UInt8, sector: UInt64) throws {
+        for method in [BlockIOMethod.automatic, .threads] {
+            let bench = try BlockBench.connected { $0.method = method }
+            #expect(bench.frontend.ask(bench.frontend.request(operation, id: 9, sector: sector)) == bench.ok(operation, 9))
+        }
+    }
 
     @Test("Gets an error for each bad request, and the next good one works", arguments: attacks, [false, true])
     func attack(attack: Attack, is32Bit: Bool) throws {

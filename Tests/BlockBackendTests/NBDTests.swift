@@ -51,22 +51,76 @@ import XenBus
         #expect(contents(of: raw, at: (1024 + 63 * 8) * 512, 4096) == BlockBench.pattern(70))
     }
 
-    @Test("A server that dies leaves errors for the guest and a line in the log")
+    @Test("A server that dies is started again, and what it answered or had under way is not lost")
+    func revival() throws {
+        let bench = try bench(.qcow2, driver: "qcow2")
+        let frontend = bench.frontend
+        let pages = bench.pages(24, seed: 1)
+        func write(_ index: Int, at sector: Int) -> [UInt8] {
+            frontend.request(1, id: UInt64(index), sector: UInt64(sector), [.init(pages[index].reference)])
+        }
+        // Some flushed, some only answered: those are in the memory of the server that dies, as far as it has not allocated them.
+        for index in 0..<4 { #expect(frontend.ask(write(index, at: index * 2048)) == bench.ok(1, UInt64(index))) }
+        #expect(frontend.ask(frontend.request(3, id: 90, sector: 0)) == bench.ok(3, 90))
+        for index in 4..<8 { #expect(frontend.ask(write(index, at: index * 2048)) == bench.ok(1, UInt64(index))) }
+        // A later write of the same place has the last word.
+        #expect(frontend.ask(write(9, at: 4 * 2048)) == bench.ok(1, 9))
+        let first = servers(bench.path)
+        #expect(first.count == 1)
+        for server in first { kill(server, SIGSTOP) }
+        for index in 10..<24 { frontend.put(write(index, at: index * 1024 + 128)) }
+        frontend.push()
+        for server in first { kill(server, SIGKILL) }
+        #expect(Set(frontend.waitForResponses(14).map(\.status)) == [0])
+        #expect(frontend.ask(frontend.request(3, id: 99, sector: 0)) == bench.ok(3, 99))
+        #expect(servers(bench.path).count == 1 && servers(bench.path) != first)
+        #expect(bench.log.all.count == 1)
+        #expect(bench.log.all.first?.hasPrefix("xvda: qemu-nbd is gone: it ended without a word; another one goes on, with ") == true)
+        bench.bus.stop()
+        let raw = "\(bench.directory.path)/raw"
+        #expect(shell("qemu-img check -q '\(bench.path)' && qemu-img convert -f qcow2 -O raw '\(bench.path)' '\(raw)'").status == 0)
+        for index in [0, 1, 2, 3, 5, 6, 7] {
+            #expect(contents(of: raw, at: index * 2048 * 512, 4096) == BlockBench.pattern(1 + UInt8(index)), "\(index)")
+        }
+        #expect(contents(of: raw, at: 4 * 2048 * 512, 4096) == BlockBench.pattern(10))
+        for index in 10..<24 {
+            #expect(contents(of: raw, at: (index * 1024 + 128) * 512, 4096) == BlockBench.pattern(1 + UInt8(index)), "\(index)")
+        }
+    }
+
+    @Test("A server that dies again and again leaves errors for the guest and a line in the log")
     func death() throws {
         let bench = try bench(.qcow2, driver: "qcow2")
         let frontend = bench.frontend
         let page = bench.pages(1, seed: 1)[0]
         #expect(frontend.ask(frontend.request(1, id: 1, sector: 0, [.init(page.reference)])) == bench.ok(1, 1))
-        let server = servers(bench.path)
-        #expect(server.count == 1)
-        for server in server { kill(server, SIGKILL) }
+        for round in 0..<5 {
+            let server = servers(bench.path)
+            #expect(server.count == 1)
+            for server in server { kill(server, SIGKILL) }
+            #expect(eventually { bench.log.all.count == round + 1 })
+        }
         for id in UInt64(2)..<6 {
             #expect(frontend.ask(frontend.request(1, id: id, sector: 0, [.init(page.reference)])) == bench.failed(1, id))
         }
         #expect(frontend.ask(frontend.request(3, id: 9, sector: 0)) == bench.failed(3, 9))
-        #expect(bench.log.all.first == "xvda: qemu-nbd is gone, and with it the image: it ended without a word")
-        #expect(bench.log.all.count { $0.contains("qemu-nbd") } == 1)
+        let lines = bench.log.all.filter { $0.contains("qemu-nbd") }
+        #expect(lines.last == "xvda: qemu-nbd is gone, and with it the image: it ended without a word")
+        #expect(lines.count == 5 && servers(bench.path) == [])
         #expect(try frontend.close())
+    }
+
+    @Test("The server can be told to end, whatever signals its starter blocks")
+    func signals() throws {
+        var (blocked, before) = (sigset_t(), sigset_t())
+        unsafe sigemptyset(&blocked)
+        unsafe sigaddset(&blocked, SIGTERM)
+        unsafe pthread_sigmask(SIG_BLOCK, &blocked, &before)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+        let bench = try bench(.qcow2, driver: "qcow2")
+        let server = try #require(servers(bench.path).first)
+        let mask = shell("sed -n 's/^SigBlk:[ \t]*//p' /proc/\(server)/status").output.split(separator: "\n").first ?? ""
+        #expect(try #require(UInt64(mask, radix: 16)) & 1 << UInt64(SIGTERM - 1) == 0)
     }
 
     @Test("Are refused with a reason when they are something else, in use or missing")

@@ -28,9 +28,10 @@ struct Way: Sendable, CustomTestStringConvertible {
 }
 
 enum Host {
-    /// Found out by asking for a device that must have it.
+    /// Found out by asking for a device that must have it, which has to live until it has answered.
     static let hasRing: Bool = {
-        do { return try BlockBench(FrontendOptions(), byteCount: 4096) { $0.method = .ring }.frontend.connect() } catch { return false }
+        do { _ = try BlockBench.connected(byteCount: 4096) { $0.method = .ring } } catch { return false }
+        return true
     }()
     static let hasQEMU = shell("command -v qemu-nbd && command -v qemu-img").status == 0
 }

@@ -84,4 +84,30 @@ import Testing
         console.backend.stop()
         #expect(console.backend.status.inputByteCount == 400)
     }
+
+    /// Tries again while others stand in the queue.
+    private func connect(_ console: Console) throws -> Descriptor? {
+        var client: Descriptor?
+        _ = try eventually {
+            do throws(HostError) { client = try UnixListener.connect(path: console.socket) } catch  where error.code == EAGAIN {}
+            return client != nil
+        }
+        return client
+    }
+
+    @Test("clients that typed at a guest that reads nothing, and left, do not keep others out") func abandoned() throws {
+        let console = try Console()
+        defer { console.backend.stop() }
+        // Until neither ring nor backend takes a byte more.
+        let typist = try console.attach()
+        var idle = 0
+        while idle < 200 {
+            if case .bytes = typist.send([UInt8](repeating: 65, count: 4096)[...]) { idle = 0 } else { idle += 1 }
+            breathe()
+        }
+        for _ in 0..<100 { _ = try connect(console)?.send([66]) }
+        let last = try #require(try connect(console))
+        try console.print(Array("still here".utf8))
+        #expect(last.read(10).elementsEqual("still here".utf8))
+    }
 }

@@ -1,6 +1,7 @@
-import ControlProtocol
 import Glibc
 import Testing
+
+@testable import ControlProtocol
 
 @Suite("Control sockets") struct SocketTests {
     @Test("client and connection talk through a socket, whatever the length of its path", arguments: [0, 150])
@@ -57,6 +58,24 @@ import Testing
         shutdown(pair.peer.number, Int32(SHUT_RDWR))
         let input = pair.connection.receive()
         #expect(input == nil)
+    }
+
+    @Test("a peer that always leaves something unread costs no more memory for it")
+    func laggard() throws {
+        var pair = try Pair()
+        let reply = ControlReply.error(OperatorError(String(repeating: "x", count: 20_000)))
+        let size = try Frame.encode(reply).count
+        var buffer = [UInt8](repeating: 0, count: size)
+        var isAlive = true
+        while isAlive, !pair.connection.hasOutput { isAlive = pair.connection.send(reply) }
+        for _ in 0..<1000 where isAlive {
+            isAlive = pair.connection.send(reply)
+            var taken = 0
+            while taken < size { taken += unsafe max(1, read(pair.peer.number, &buffer, size - taken)) }
+        }
+        #expect(isAlive)
+        let held = pair.connection.heldByteCount
+        #expect(held < 1 << 20)
     }
 
     @Test("a client learns that its guest process is gone")

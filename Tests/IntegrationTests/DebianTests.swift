@@ -37,6 +37,7 @@ extension GuestTests {
             arguments: [
                 "blkfront: xvda: flush diskcache: enabled; persistent grants: enabled; indirect descriptors: enabled;*",
                 "xen_netfront: Initialising Xen virtual ethernet driver",
+                "xen_netfront: backend supports XDP headroom",
                 "EXT4-fs (xvda): mounted filesystem with ordered data mode.*",
             ])
         func log(pattern: String) throws {

@@ -10,7 +10,8 @@ import XenBus
         let station = try Station(try TestLink(), id: 1)
         _ = eventually { station.state == "2" }
         let backend = [
-            "bridge": "xenbr0", "feature-ctrl-ring": "0", "feature-dynamic-multicast-control": "0", "feature-gso-tcpv4": "1",
+            "bridge": "xenbr0", "feature-ctrl-ring": "0", "feature-dynamic-multicast-control": "1", "feature-xdp-headroom": "1",
+            "feature-gso-tcpv4": "1",
             "feature-gso-tcpv6": "1", "feature-ipv6-csum-offload": "1", "feature-multicast-control": "1", "feature-rx-copy": "1",
             "feature-rx-flip": "0", "feature-sg": "1", "feature-split-event-channels": "1", "frontend": "/local/domain/1/device/vif/0",
             "frontend-id": "1", "handle": "0", "hotplug-status": "connected", "mac": "00:16:3e:12:34:56", "multi-queue-max-queues": "1",

@@ -176,4 +176,50 @@ import Testing
         #expect(change(true, Packets.guest) == [-1, 1])
         #expect(link.frames.isEmpty)
     }
+
+    @Test("A driver may change at any time whether it chooses its multicast")
+    func dynamicMulticast() throws {
+        let link = try TestLink()
+        let station = try Station(link)
+        let queue = try station.connect()
+        let group: [UInt8] = [1, 0, 0x5e, 0, 0, 1]
+        func hears() -> Bool {
+            link.give([Packets.ethernet(to: group, [1]), Packets.ethernet(to: Packets.guest, [1])])
+            let packets = queue.receive { $0.last?.bytes.prefix(6).elementsEqual(Packets.guest) == true }
+            return packets.contains { $0.bytes.starts(with: group) }
+        }
+        #expect(hears())
+        try station.set(["\(station.frontendPath)/request-multicast-control": "1"])
+        #expect(eventually { !hears() })
+        try station.set(["\(station.frontendPath)/request-multicast-control": "0"])
+        #expect(eventually { hears() })
+    }
+
+    @Test("A driver that makes room before its packets while connected gets it", arguments: [(256, 256), (0, 0), (5000, 1024), (-3, 0)])
+    func headroom(wanted: Int, given: Int) throws {
+        let link = try TestLink()
+        let station = try Station(link)
+        let queue = try station.connect()
+        #expect(station.node("\(station.backendPath)/feature-xdp-headroom") == "1")
+        try station.set(["\(station.frontendPath)/xdp-headroom": "\(wanted)"])
+        try station.set(["\(station.frontendPath)/state": "7"])
+        #expect(eventually { station.state == "8" })
+        try station.set(["\(station.frontendPath)/state": "4"])
+        #expect(eventually { station.state == "4" })
+        let packet = Packets.ethernet(Packets.bytes(9000))
+        link.give([packet])
+        #expect(eventually { station.domain.get(queue.receivePage + 8, as: UInt32.self) > 0 })
+        #expect(station.domain.get(queue.receivePage + 64, as: UInt64.self) >> 16 & 0xffff == UInt64(given))
+        #expect(queue.receive()?.bytes == packet)
+    }
+
+    @Test("A packet that needs more buffers than there are is told of the missing ones at once")
+    func missingBuffers() throws {
+        let link = try TestLink()
+        let station = try Station(link)
+        let queue = try station.connect(posts: 1)
+        link.give([Packets.ethernet(Packets.bytes(9000))])
+        // One buffer waits, so that the event of the second one is asked for.
+        #expect(eventually { station.domain.get(queue.receivePage + 4, as: UInt32.self) == 2 })
+    }
 }

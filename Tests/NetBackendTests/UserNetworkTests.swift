@@ -10,8 +10,9 @@ private final class UserGuest {
     let station: Station
     let queue: FrontendQueue
 
-    init(_ forwards: [UserNetwork.Forward] = [], hostName: String = "") throws {
-        station = try Station(try UserNetwork(mtu: 1500, hostName: hostName, forwards: forwards) { _ in })
+    init(_ forwards: [UserNetwork.Forward] = [], hostName: String = "", socketLimit: Int = 64) throws {
+        station = try Station(
+            try UserNetwork(mtu: 1500, hostName: hostName, forwards: forwards, socketLimit: socketLimit) { _ in })
         queue = try station.connect()
     }
 
@@ -242,6 +243,31 @@ private final class HostSocket {
                 isBlank: true), flags: 1)
         #expect(client.read(7) == Array("SSH-2.0".utf8))
     }
+
+    @Test("A guest that opens ever more connections is held at a limit, and those it has go on")
+    func socketLimit() throws {
+        let guest = try UserGuest(socketLimit: 24)
+        guest.introduce()
+        let (listener, port) = try HostSocket.listen()
+        let flow = guest.flow(port)
+        guest.queue.send(Packets.tcp(flow, sequence: 100, flags: 2, isBlank: true), flags: 1)
+        let server = try listener.accept()
+        let synchronize = try #require(guest.nextTCP { $0.flags == 0x12 })
+        let before = openDescriptorCount()
+        for source in UInt16(0)..<300 {
+            guest.queue.send(Packets.udp(guest.flow(9, from: 1000 + source), payload: [1], isBlank: true), flags: 1)
+            guest.queue.send(Packets.tcp(guest.flow(9, from: 1000 + source), sequence: 1, flags: 2, isBlank: true), flags: 1)
+        }
+        #expect(guest.station.device.counts.dropsOut > 200)
+        #expect(openDescriptorCount() - before < 200)
+        guest.queue.send(
+            Packets.tcp(
+                flow, sequence: 101, acknowledgement: synchronize.sequence &+ 1, flags: 0x18, window: 65535, payload: [1, 2, 3],
+                isBlank: true), flags: 1)
+        #expect(server.read(3) == [1, 2, 3])
+    }
+
+    private func openDescriptorCount() -> Int { (0..<4096).count { fcntl($0, F_GETFD) >= 0 } }
 
     @Test("A port that is taken, or an address that is none, is named")
     func badForward() throws {

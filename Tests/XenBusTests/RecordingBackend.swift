@@ -11,13 +11,17 @@ final class RecordingBackend: DeviceBackend {
     let frontendNodes: [(name: String, value: String)]
     let guardedFrontendNodes: [(name: String, value: String)]
     let backendNodes: [(name: String, value: String)]
+    let liveFrontendNodes: [String]
+    private let changes: Bool
     let calls = Lines()
     let failure = Mutex<DeviceFailure?>(nil)
 
     init(
         kind: String = "vbd", id: UInt32 = 51712, frontend: [(String, String)] = [], guarded: [(String, String)] = [],
-        backend: [(String, String)] = []
+        backend: [(String, String)] = [], live: [String] = [], changes: Bool = true
     ) {
+        liveFrontendNodes = live
+        self.changes = changes
         self.kind = kind
         self.id = id
         frontendNodes = frontend.map { (name: $0, value: $1) }
@@ -34,6 +38,11 @@ final class RecordingBackend: DeviceBackend {
         calls.append("connect \(frontend["ring-ref"] ?? "nothing")")
         if let failure = failure.withLock({ $0 }) { throw failure }
         return [("sectors", "8")]
+    }
+
+    func update(_ frontend: DeviceNodes) -> Bool {
+        calls.append("update \(frontend["room"] ?? "nothing")")
+        return changes
     }
 
     func disconnect() { calls.append("disconnect") }

@@ -143,4 +143,19 @@ import XenStoreServer
         }
         #expect(server.perform { store in store.text(at: "/local") } == "")
     }
+
+    @Test("a watcher of our own whose event found no room looks all the same") func lostEvents() throws {
+        let server = try XenStoreServer(store: Store(), domain: 1, ring: nil, socketPath: nil, notifyGuest: EventSender {})
+        try server.start()
+        defer { server.stop() }
+        let (busy, quiet) = (Heard(), Heard())
+        _ = try server.watch("/busy") { busy.add($0) }
+        _ = try server.watch("/quiet") { quiet.add($0) }
+        #expect(eventually { quiet.paths.count == 1 && busy.paths.count == 1 })
+        try server.perform { store throws(StoreError) in
+            for _ in 0..<10_000 { try store.setText("", at: "/busy") }
+            try store.setText("", at: "/quiet/node")
+        }
+        #expect(eventually { quiet.paths.count == 2 })
+    }
 }

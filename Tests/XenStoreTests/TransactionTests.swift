@@ -28,6 +28,19 @@ import XenStore
         #expect(script.events("d1") == [])
     }
 
+    @Test("what a guest has looked at in a transaction takes bounded memory, however long its paths") func longPaths() {
+        var script = Script.withGuestHome()
+        _ = script.start("t", "d1")
+        let deep = String(repeating: "a/", count: 900)
+        var answers: [String] = []
+        for index in 0..<1000 where answers.last != "ENOSPC|" { answers.append(script.ask("d1", .read, "\(deep)\(index)|", in: "t")) }
+        #expect((100..<500).contains(answers.count) && answers.last == "ENOSPC|")
+        #expect(script.end("t", "d1") == "OK|")
+        // The control domain is not limited.
+        _ = script.start("u", "d0")
+        #expect((0..<1000).allSatisfy { script.ask("d0", .read, "/\(deep)\($0)|", in: "u") == "ENOENT|" })
+    }
+
     @Test("there is no transaction inside another") func nested() {
         var script = Script.withGuestHome()
         _ = script.start("t", "d1")

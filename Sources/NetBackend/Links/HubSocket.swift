@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 internal import HostIO
 
@@ -48,12 +49,10 @@ enum HubSocket {
     }
 
     static func accept(_ listener: Descriptor) -> Descriptor? {
-        let raw = Glibc.accept(listener.rawValue, nil, nil)
+        let raw = martlet_accept(listener.rawValue, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
         guard raw >= 0 else { return nil }
-        let descriptor = Descriptor(raw)
         enlarge(raw)
-        do { try descriptor.makeNonblocking() } catch { return nil }
-        return descriptor
+        return Descriptor(raw)
     }
 
     /// Takes the lock of a hub's server, which goes with the descriptor.

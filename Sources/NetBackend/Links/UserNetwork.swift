@@ -42,15 +42,24 @@ public final class UserNetwork: FrameLink {
     private var poll: PollSet?
     private var isPrepared = false
     private var complaintCount = 0
+    fileprivate(set) var budget: SocketBudget
 
     /// - Parameters:
     ///   - mtu: of the guest's interface.
     ///   - hostName: what DHCP calls the guest; empty for nothing.
     /// - Throws: ``LinkFailure`` naming the forward at fault. Nothing is open then.
-    public init(
+    public convenience init(
         mtu: UInt32, hostName: String, forwards: [Forward], log: @escaping @Sendable (String) -> Void
     ) throws(LinkFailure) {
+        try self.init(mtu: mtu, hostName: hostName, forwards: forwards, socketLimit: SocketBudget.limitOfProcess, log: log)
+    }
+
+    /// - Parameter socketLimit: sockets of the host's that the guest may hold.
+    init(
+        mtu: UInt32, hostName: String, forwards: [Forward], socketLimit: Int, log: @escaping @Sendable (String) -> Void
+    ) throws(LinkFailure) {
         self.log = log
+        budget = SocketBudget(limit: socketLimit)
         unsafe callbacks = UnsafeMutablePointer<SlirpCb>.allocate(capacity: 1)
         unsafe callbacks.initialize(to: Self.callbackTable)
         unsafe slirp = start(mtu, hostName)
@@ -118,7 +127,7 @@ public final class UserNetwork: FrameLink {
     // MARK: - the device's thread
 
     public func send(_ frame: Frame) -> Bool {
-        guard let slirp = unsafe slirp else { return false }
+        guard let slirp = unsafe slirp, budget.admits(frame) else { return false }
         unsafe slirp_input(slirp, frame.bytes.assumingMemoryBound(to: UInt8.self).baseAddress, Int32(frame.count))
         return true
     }
@@ -247,8 +256,8 @@ extension UserNetwork {
         unsafe table.timer_mod = { pointer, milliseconds, _ in
             if let pointer = unsafe pointer { unsafe timer(pointer).moment = milliseconds }
         }
-        unsafe table.register_poll_fd = { _, _ in }
-        unsafe table.unregister_poll_fd = { _, _ in }
+        unsafe table.register_poll_fd = { descriptor, opaque in unsafe network(opaque).budget.open(descriptor) }
+        unsafe table.unregister_poll_fd = { descriptor, opaque in unsafe network(opaque).budget.close(descriptor) }
         // Everything happens on one thread, which looks at all sockets before it sleeps.
         unsafe table.notify = { _ in }
         return table

@@ -5,7 +5,7 @@ import Martlet
 struct BlockResize: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "block-resize", abstract: "Tell a guest the size its disk's image has now.",
-        discussion: "Change the image first, for instance with truncate(1) or qemu-img resize.")
+        discussion: "Change the image first, for instance with truncate(1); only raw images can change while a guest uses them.")
 
     @Argument(help: "Name or domain ID.") var domain: String
     @Argument(help: "The disk, as in block-list or in the configuration.") var device: String
