@@ -26,6 +26,7 @@ struct SignalPipe: ~Copyable {
     let readEnd: Int32
     private let writeEnd: Int32
     private let caught: [Int32]
+    private let earlierMask: sigset_t
     /// Written by signal handlers, which may touch nothing but globals; set before they are installed.
     nonisolated(unsafe) fileprivate static var target: Int32 = -1
 
@@ -41,12 +42,19 @@ struct SignalPipe: ~Copyable {
         readEnd = pipe[0]
         writeEnd = pipe[1]
         unsafe Self.target = writeEnd
+        var mask = sigset_t()
+        var earlier = sigset_t()
+        unsafe sigemptyset(&mask)
+        for number in caught { unsafe sigaddset(&mask, number) }
         for number in caught {
             signal(number) { number in
                 var byte = UInt8(truncatingIfNeeded: number)
                 _ = unsafe write(SignalPipe.target, &byte, 1)
             }
         }
+        // Whoever started this program may have had them blocked.
+        unsafe pthread_sigmask(SIG_UNBLOCK, &mask, &earlier)
+        earlierMask = earlier
     }
 
     /// The signal that has arrived, if any.
@@ -58,6 +66,8 @@ struct SignalPipe: ~Copyable {
     deinit {
         unsafe Self.target = -1
         for number in caught { signal(number, SIG_DFL) }
+        var mask = earlierMask
+        unsafe pthread_sigmask(SIG_SETMASK, &mask, nil)
         close(readEnd)
         close(writeEnd)
     }
