@@ -70,6 +70,7 @@ let package = Package(
         // Layer 2: engines and mechanisms.
         layer("VirtualCPU", imports: ["X86", "GuestMemory"]),
         layer("X86Interpreter", imports: ["X86", "X86Decoder", "GuestMemory", "VirtualCPU", "SoftFloat"]),
+        layer("X86Translator", imports: ["CLinux", "X86", "X86Decoder", "GuestMemory", "VirtualCPU", "X86Interpreter"]),
         layer("LocalAPIC", imports: ["X86"]),
         layer("PVRing", imports: ["XenABI", "GuestMemory"]),
         layer("DomainBuilder", imports: ["XenABI", "X86", "KernelImage"]),
@@ -89,7 +90,7 @@ let package = Package(
             "Machine",
             imports: [
                 "CLinux", "HostIO", "XenABI", "X86", "GuestMemory", "KernelImage", "DomainBuilder", "VirtualCPU", "X86Interpreter",
-                "LocalAPIC",
+                "X86Translator", "LocalAPIC",
                 "XenDomain", "PVRing", "XenBus", "BlockBackend", "NetBackend", "ConsoleBackend", "XenStore", "XenStoreServer",
                 "ControlProtocol", "Bootloader",
             ]),
@@ -140,6 +141,7 @@ let package = Package(
         tests("DomainConfig", imports: ["TestSupport"]),
         tests("KernelImage", imports: ["TestSupport"]),
         tests("X86Interpreter", imports: ["X86", "X86Decoder", "GuestMemory", "VirtualCPU", "SoftFloat", "TestSupport"]),
+        tests("X86Translator", imports: ["X86", "X86Decoder", "GuestMemory", "VirtualCPU", "X86Interpreter", "TestSupport"]),
         tests("LocalAPIC", imports: ["X86", "TestSupport"]),
         tests("DomainBuilder", imports: ["XenABI", "X86", "KernelImage", "TestSupport"]),
         tests("XenDomain", imports: ["XenABI", "X86", "GuestMemory", "VirtualCPU", "LocalAPIC", "TestSupport"]),

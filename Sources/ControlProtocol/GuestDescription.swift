@@ -132,6 +132,8 @@ public enum EngineChoice: String, Codable, CaseIterable, Sendable {
     /// The fastest one this machine and this version offer.
     case auto
     case interpreter
+    /// Host instructions in place of the guest's: x86-64 hosts only.
+    case translator
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()

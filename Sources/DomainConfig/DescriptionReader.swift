@@ -122,6 +122,8 @@ struct DescriptionReader {
     }
 
     private mutating func readPlatform(_ description: inout DomainDescription) {
+        description.engine = reader.choice("engine", DomainDescription.Engine.allCases.map(\.rawValue))
+            .map { DomainDescription.Engine.allCases[$0] }
         description.apic = reader.boolean("apic")
         description.acpi = reader.boolean("acpi")
         description.msrRelaxed = reader.boolean("msr_relaxed")

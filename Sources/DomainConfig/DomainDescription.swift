@@ -31,6 +31,8 @@ public struct DomainDescription: Equatable, Sendable {
     public var onCrash: Action = .destroy
     public var onSoftReset: Action = .softReset
 
+    /// Martlet's own key; libxl's JSON has no member for it.
+    public var engine: Engine?
     public var apic: Bool?
     public var acpi: Bool?
     public var timerMode: TimerMode?
@@ -69,6 +71,11 @@ public struct DomainDescription: Equatable, Sendable {
     /// Missed timer ticks; raw values are Xen's numbers (`HVMPTM_*`).
     public enum TimerMode: Int, CaseIterable, Sendable {
         case delayForMissedTicks, noDelayForMissedTicks, noMissedTicksPending, oneMissedTickPending
+    }
+
+    /// What executes the guest's instructions.
+    public enum Engine: String, CaseIterable, Sendable {
+        case auto, interpreter, translator
     }
 
     /// Raw values are Xen's numbers (`TSC_MODE_*`). The last one has been removed from Xen.

@@ -14,4 +14,7 @@ enum ClosedOnExec {
         guard unsafe martlet_pipe(&ends, O_NONBLOCK | O_CLOEXEC) == 0 else { return nil }
         return (ends[0], ends[1])
     }
+
+    /// The type of a stream socket for `socket(2)`. Here, because these names belong to both modules.
+    static let streamSocket = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
 }

@@ -61,8 +61,7 @@ public final class UnixListener: Sendable {
     }
 
     private static func makeSocket() throws(HostError) -> Descriptor {
-        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-        let raw = socket(AF_UNIX, type, 0)
+        let raw = socket(AF_UNIX, ClosedOnExec.streamSocket, 0)
         guard raw >= 0 else { throw HostError("socket") }
         return Descriptor(raw)
     }

@@ -40,6 +40,7 @@ public final class Machine {
     var keptReason: ControlProtocol.ShutdownReason?
     /// Set by `mem-max`; nil while it is what the description says.
     var maxMemoryKiB: UInt64?
+    private let engine: EngineKind
     /// The guest stands still because its core is being written.
     var isDumping = false
     /// What other threads are doing for clients.
@@ -68,6 +69,7 @@ public final class Machine {
             self.description = description
         }
         try HostMemory.check(description)
+        engine = try EngineKind(description.engine) { log.write($0) }
         do {
             wakeUp = try WakeUp()
             let sockets = try SocketDirectory(directory.path)
@@ -75,7 +77,7 @@ public final class Machine {
             console = ConsoleLine(logPath: description.consoleLogPath, socketPath: sockets.path(of: UnixSocket.consoleName))
             surroundings = Life.Surroundings(
                 description: description, directory: directory, sockets: sockets, log: log, hypervisorRing: hypervisorRing, wakeUp: wakeUp,
-                console: console, firstRun: firstRun, makeEngine: makeEngine ?? EngineKind(description.engine).factory)
+                console: console, firstRun: firstRun, makeEngine: makeEngine ?? engine.factory { log.write($0) })
         } catch {
             throw Self.failure(opening: directory, error)
         }
@@ -97,7 +99,7 @@ public final class Machine {
     }
 
     /// The engine the guest runs on.
-    public var engineName: String { EngineKind(description.engine).rawValue }
+    public var engineName: String { engine.rawValue }
 
     private func reportIgnoredKeys() {
         if !description.apic { log.write("apic=0 has no effect: a PVH guest has local APICs, as on Xen") }

@@ -87,7 +87,8 @@ public struct GuestCreation: Sendable {
             throw OperatorError("only PVH guests with a kernel can be created", remedy: "write type=\"pvh\" and kernel=", code: .invalid)
         }
         var guest = try GuestDescription(domain, environment: environment)
-        guest.engine = options.engine
+        let configured = domain.engine.flatMap { EngineChoice(rawValue: $0.rawValue) } ?? .auto
+        guest.engine = options.engine == .auto ? configured : options.engine
         guest.timeoutSeconds = options.timeoutSeconds
         // A guest without logs is better than none.
         if let directory = try? environment.usableLogDirectory() {

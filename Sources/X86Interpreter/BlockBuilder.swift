@@ -54,7 +54,7 @@ extension Core {
     }
 
     /// The pool frame that an instruction is fetched from.
-    private func fetchFrame(_ address: UInt64) throws(GuestFault) -> (FrameIndex, isGlobal: Bool) {
+    func fetchFrame(_ address: UInt64) throws(GuestFault) -> (FrameIndex, isGlobal: Bool) {
         let slot = TLBEntry.slot(address)
         let index = s.tlbMode.rawValue &* TLBEntry.count &+ slot
         let entry = unsafe shared.tlbBase[index]
@@ -138,7 +138,7 @@ extension Core {
         return (count + 1, offset, second)
     }
 
-    private func mark(_ frame: FrameIndex, _ chunks: UInt64) {
+    func mark(_ frame: FrameIndex, _ chunks: UInt64) {
         if shared.memory.markCode(frame, chunks: chunks) { dropWriteEntries(of: frame) }
     }
 

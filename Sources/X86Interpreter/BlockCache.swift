@@ -46,6 +46,8 @@ final class BlockCache {
     private var crossing: [UInt32: Set<UInt32>] = [:]
     /// Counts how often everything was dropped; jump caches and links from before are void.
     private(set) var flushCount = 0
+    /// What runs translated code in place of decoded rows, if anything does; it holds the interpreter, so this is no owner.
+    unowned(unsafe) var translation: (any TranslationHost)?
 
     /// - Parameter capacity: bytes for decoded instructions; address space, used as it fills.
     init(capacity: Int = 96 << 20) {
@@ -105,6 +107,7 @@ final class BlockCache {
     func dropBlocks(in frame: FrameIndex, memory: GuestMemory) {
         // With several vCPUs another one's blocks may live on in the frame: its mark stays, which costs slow stores only.
         if memory.observerCount <= 1 { memory.clearCode(frame) }
+        unsafe translation?.dropTranslations(in: frame)
         var next = unsafe frames.removeValue(forKey: frame.rawValue)
         while let block = unsafe next {
             unsafe unlink(block)

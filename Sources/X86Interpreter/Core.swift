@@ -12,6 +12,8 @@ internal import X86Decoder
 ///      256  XMM0-15 (16 x 16)
 ///      512  x87 registers by physical number (8 x 16: significand, sign and exponent)
 ///      640  ES CS SS DS FS GS LDTR TR with their hidden parts (8 x 16)
+///      768  words of translated code
+///     1020  not zero: something waits for the next instruction boundary (32 bits, written by other threads too)
 ///     1024  CPUState
 @safe
 struct Core {
@@ -22,6 +24,7 @@ struct Core {
     static let xmmOffset = 256
     static let x87Offset = 512
     static let segmentOffset = 640
+    static let attentionOffset = 1020
     static let stateOffset = 1024
     static let byteCount = stateOffset + 1024
 

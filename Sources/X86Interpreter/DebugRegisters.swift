@@ -134,7 +134,7 @@ extension Core {
     /// Makes a debug exception due at the next instruction boundary.
     func noteDebug(_ bits: UInt64) {
         s.pendingDebug |= bits
-        shared.attention.store(1, ordering: .relaxed)
+        shared.attention.raise()
     }
 
     /// Delivers what waits: a trap, `s.rip` is what follows.

@@ -91,7 +91,7 @@ extension Core {
 
     func shutDown() {
         s.exitReason = .shutdown
-        shared.attention.store(1, ordering: .relaxed)
+        shared.attention.raise()
     }
 
     // MARK: - software interrupts

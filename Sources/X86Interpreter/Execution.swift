@@ -4,18 +4,18 @@ internal import X86Decoder
 
 /// The run loop: from block to block, each one walked row by row through one switch.
 extension Core {
-    /// Runs blocks until something waits for the caller.
+    /// Runs blocks until something waits for the caller, or one block.
     ///
     /// - Throws: what stopped an instruction. `s.rip` names it then, `s.nextRIP` what follows it, and every instruction
     ///   before it is complete.
     @inline(never)
-    func runBlocks() throws(GuestFault) {
+    func runBlocks(once: Bool = false) throws(GuestFault) {
         s.nextRIP = s.rip
         var block = unsafe try currentBlock()
-        let attention = shared
+        let attention = shared.attention
         while true {
             let exit = unsafe try execute(block)
-            if attention.attention.load(ordering: .relaxed) != 0 { return }
+            if once || attention.isRaised { return }
             if exit != .anywhere, let next = unsafe exit == .taken ? block.pointee.link1 : block.pointee.link0,
                 unsafe next.pointee.isValid
             {
@@ -47,7 +47,7 @@ extension Core {
 
     /// Runs instructions one by one until something waits for the caller, at least one.
     func runAlone() throws(GuestFault) {
-        repeat { try step() } while runsAlone && shared.attention.load(ordering: .relaxed) == 0
+        repeat { try step() } while runsAlone && !shared.attention.isRaised
     }
 
     /// Runs the instruction at `s.rip` alone, out of no cache. What the debug registers and RFLAGS.TF make of it waits in
@@ -65,7 +65,7 @@ extension Core {
         s.debugShadow = false
         s.cancelsStep = false
         // Repeats of string instructions stop after one iteration.
-        if traps { shared.attention.store(1, ordering: .relaxed) }
+        if traps { shared.attention.raise() }
         do throws(GuestFault) {
             _ = unsafe try execute(block)
         } catch {

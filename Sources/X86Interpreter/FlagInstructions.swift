@@ -67,6 +67,6 @@ extension Core {
     func halt() throws(GuestFault) {
         try requireKernel()
         s.exitReason = .halted
-        shared.attention.store(1, ordering: .relaxed)
+        shared.attention.raise()
     }
 }

@@ -73,7 +73,7 @@ extension Core {
     /// Makes the engine look at interrupts and modes before the next block.
     func attendSoon() {
         s.interruptWaits = false
-        shared.attention.store(1, ordering: .relaxed)
+        shared.attention.raise()
     }
 
     /// Condition `code` of Jcc, SETcc and CMOVcc (SDM vol. 2, appendix B.1.4.7).

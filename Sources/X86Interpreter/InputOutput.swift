@@ -73,7 +73,7 @@ extension Core {
             let left = (rcx &- 1) & mask
             setAddressRegister(1, left, mask)
             if left == 0 { return }
-            if shared.attention.load(ordering: .relaxed) != 0 { throw .leave }
+            if shared.attention.isRaised { throw .leave }
         }
     }
 

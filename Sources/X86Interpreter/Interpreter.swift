@@ -13,14 +13,17 @@ public final class Interpreter: VirtualCPU {
     public let index: Int
     let core: Core
     let context: InterpreterContext
-    private let storage: UnsafeMutableRawPointer
 
     /// Makes a vCPU in the state after INIT. It observes `memory` for writes to decoded code from now on.
-    public init(index: Int, memory: GuestMemory, environment: any VirtualCPUEnvironment) {
+    public convenience init(index: Int, memory: GuestMemory, environment: any VirtualCPUEnvironment) {
+        self.init(index: index, memory: memory, environment: environment, arena: StateArena())
+    }
+
+    /// The same in memory that a translator shares.
+    package init(index: Int, memory: GuestMemory, environment: any VirtualCPUEnvironment, arena: StateArena) {
         self.index = index
-        context = InterpreterContext(memory: memory, environment: environment)
-        unsafe storage = .allocate(byteCount: Core.byteCount, alignment: 64)
-        unsafe storage.initializeMemory(as: UInt8.self, repeating: 0, count: Core.byteCount)
+        context = InterpreterContext(memory: memory, environment: environment, arena: arena)
+        let storage = unsafe arena.base
         unsafe (storage + Core.stateOffset).initializeMemory(as: CPUState.self, to: CPUState(tlb: context.tlbBase))
         precondition(MemoryLayout<CPUState>.size <= Core.byteCount - Core.stateOffset, "CPUState outgrew its room")
         precondition(MemoryLayout<Operation>.size == 1, "a dispatch code is one byte")
@@ -30,15 +33,13 @@ public final class Interpreter: VirtualCPU {
         memory.addObserver(context)
     }
 
-    deinit { unsafe storage.deallocate() }
-
     public var instructionCount: UInt64 { core.s.instructionCount }
     public var is64Bit: Bool { core.s.codeSize == .bits64 }
     public var privilegeLevel: Int { Int(core.s.cpl) }
     public var interruptsEnabled: Bool { core.s.systemFlags & RFLAGS.interrupt != 0 }
     public func general(_ register: GPR) -> UInt64 { core.file(register.rawValue) }
     public func setGeneral(_ register: GPR, _ value: UInt64) { core.setFile(register.rawValue, value) }
-    public func requestAttention() { context.attention.store(1, ordering: .sequentiallyConsistent) }
+    public func requestAttention() { context.attention.raiseFromOutside() }
     public func requestTLBFlush() { context.requestTLBFlush() }
 
     // MARK: - running
@@ -51,7 +52,13 @@ public final class Interpreter: VirtualCPU {
             if let exit = handleAttention() { return exit }
             do throws(GuestFault) {
                 // Behind STI and MOV SS exactly one instruction runs before interrupts are looked at again.
-                if core.runsAlone || core.s.interruptShadow { try core.runAlone() } else { try core.runBlocks() }
+                if core.runsAlone || core.s.interruptShadow {
+                    try core.runAlone()
+                } else if let translation = unsafe context.blocks.translation {
+                    try translation.runBlocks()
+                } else {
+                    try core.runBlocks()
+                }
             } catch {
                 if let exit = handle(error) { return exit }
             }
@@ -60,7 +67,7 @@ public final class Interpreter: VirtualCPU {
 
     /// What waits at an instruction boundary: requests of other threads, leaving, interrupts.
     private func handleAttention() -> VirtualCPUExit? {
-        context.attention.store(0, ordering: .sequentiallyConsistent)
+        context.attention.lower()
         context.memory.rendezvous.pauseIfWanted()
         handleRequests()
         switch core.s.exitReason {

@@ -9,6 +9,7 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
     let memory: GuestMemory
     let environment: any VirtualCPUEnvironment
     let blocks = BlockCache()
+    let arena: StateArena
     let tlbBase: UnsafeMutablePointer<TLBEntry>
     /// One bit per TLB entry in use: those of global pages and the others apart, so that a flush visits no empty entry.
     let localSlots: UnsafeMutablePointer<UInt64>
@@ -22,7 +23,7 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
     let scratch: UnsafeMutablePointer<Block>
     let jumpCache: UnsafeMutablePointer<JumpCacheEntry>
     /// Not zero: something waits for the next instruction boundary.
-    let attention = Atomic<UInt32>(0)
+    let attention: AttentionWord
 
     /// What other threads asked for.
     struct Requests {
@@ -37,11 +38,13 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
     /// Why `run` is to return, once an instruction has thrown `.leave`.
     var crash: String?
 
-    init(memory: GuestMemory, environment: any VirtualCPUEnvironment) {
+    init(memory: GuestMemory, environment: any VirtualCPUEnvironment, arena: StateArena) {
         self.memory = memory
         self.environment = environment
         let entries = TLBEntry.count * TLBMode.count
-        unsafe tlbBase = .allocate(capacity: entries)
+        self.arena = arena
+        attention = AttentionWord(arena)
+        unsafe tlbBase = arena.tlb
         unsafe localSlots = .allocate(capacity: entries / 64)
         unsafe localSlots.initialize(repeating: 0, count: entries / 64)
         unsafe globalSlots = .allocate(capacity: entries / 64)
@@ -57,7 +60,6 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
     }
 
     deinit {
-        unsafe tlbBase.deallocate()
         unsafe localSlots.deallocate()
         unsafe globalSlots.deallocate()
         unsafe jumpCache.deallocate()
@@ -80,21 +82,21 @@ final class InterpreterContext: @unchecked Sendable, CodeWriteObserver {
 
     func codeWritten(in frame: FrameIndex) {
         requests.withLock { $0.writtenFrames.append(frame) }
-        attention.store(1, ordering: .sequentiallyConsistent)
+        attention.raiseFromOutside()
     }
 
     func codeDecoded(in frame: FrameIndex) {
         requests.withLock { $0.decodedFrames.append(frame) }
-        attention.store(1, ordering: .sequentiallyConsistent)
+        attention.raiseFromOutside()
     }
 
     func rendezvousWanted() {
-        attention.store(1, ordering: .sequentiallyConsistent)
+        attention.raiseFromOutside()
     }
 
     func requestTLBFlush() {
         requests.withLock { $0.flushesTLB = true }
-        attention.store(1, ordering: .sequentiallyConsistent)
+        attention.raiseFromOutside()
     }
 }
 

@@ -62,7 +62,7 @@ extension Core {
     /// Lets the engine look at what waits; the instruction is started again for the rest.
     @inline(__always)
     private func pauseIfWaiting(_ i: InstructionRef) throws(GuestFault) {
-        if _slowPath(shared.attention.load(ordering: .relaxed) != 0), counter(i) != 0 { throw .leave }
+        if _slowPath(shared.attention.isRaised), counter(i) != 0 { throw .leave }
     }
 
     // MARK: - one element

@@ -13,6 +13,13 @@ public struct InstructionCase: Sendable {
     public var x87Tolerance: UInt64 = 0
 }
 
+extension InstructionCase {
+    /// A program of 64-bit code after which everything is defined.
+    public init(name: String, code: [UInt8], startingFrom state: MachineState, memory: [UInt8]) {
+        self.init(name: name, code: code, state: state, memory: memory, mode: .bits64)
+    }
+}
+
 /// Families of instructions, so that a failing test says what broke.
 public enum InstructionGroup: String, CaseIterable, Sendable {
     case arithmetic, shifts, multiplyDivide, bits, moves, conditional, exchange, strings, stack, flags, bmi

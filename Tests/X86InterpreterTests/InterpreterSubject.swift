@@ -110,7 +110,7 @@ final class InterpreterSubject {
         memory.rendezvous.enter()
         defer { memory.rendezvous.leave() }
         for _ in 0..<Self.mostResumes {
-            core.shared.attention.store(0, ordering: .relaxed)
+            core.shared.attention.lower()
             core.shared.requests.withLock { $0 = InterpreterContext.Requests() }
             do throws(GuestFault) {
                 try core.runBlocks()

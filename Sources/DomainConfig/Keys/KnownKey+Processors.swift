@@ -6,6 +6,10 @@ extension KnownKey {
         honoured(
             .processors, "maxvcpus", .integer, "vcpus", "4", in: "b_info.max_vcpus", "vCPUs the guest may ever have, at most 128."),
         honoured(
+            .processors, "engine", .string, "\"auto\"", "\"interpreter\"", for: .nobody,
+            "What executes the guest: interpreter, which runs on any host; translator, which is faster and needs an x86-64 host that lets "
+                + "processes execute memory they have written; auto chooses. The option --engine outranks it."),
+        honoured(
             .processors, "cpus", .stringOrList, "\"all\"", "[ \"0\" ]", in: "b_info.numa_placement",
             "Host CPUs the vCPUs must run on: all, 0-3,5,^1 or nodes:0; or a list with an entry for each vCPU. Their threads run nowhere else; vcpu-pin changes that while the guest runs."
         ),
