@@ -16,7 +16,7 @@ public enum EngineKind: String, CaseIterable, Sendable {
     case translator
 
     /// What `auto` stands for where the host can run it.
-    public static let preferred: EngineKind = .interpreter
+    public static let preferred: EngineKind = .translator
 
     /// The engine for a choice on this host.
     ///

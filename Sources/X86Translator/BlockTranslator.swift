@@ -62,7 +62,7 @@ final class BlockWorkspace {
     }
 }
 
-/// Translates one block. See decision 0030 for the registers and the rules.
+/// Translates one block. See decision 0040 for the registers and the rules.
 @safe
 struct BlockTranslator {
     var a: Assembler

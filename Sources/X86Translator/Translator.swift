@@ -5,7 +5,7 @@ internal import X86Interpreter
 
 /// A vCPU whose 64-bit code runs as host instructions, on hosts of the same architecture.
 ///
-/// Registers, memory management, exceptions and every instruction that is not translated are the interpreter's; see decision 0030. All
+/// Registers, memory management, exceptions and every instruction that is not translated are the interpreter's; see decision 0040. All
 /// calls but the two requests belong to the vCPU's thread.
 @safe
 public final class Translator: VirtualCPU {

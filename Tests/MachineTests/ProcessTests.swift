@@ -4,6 +4,8 @@ import HostIO
 import TestSupport
 import Testing
 
+@testable import Machine
+
 /// A `martlet-guest` process as `martlet create` starts it.
 final class GuestChild {
     let processID: Int32
@@ -68,7 +70,7 @@ final class GuestChild {
     func life() throws {
         let guest = try TestGuest()
         let child = try GuestChild(guest)
-        #expect(try child.readReport() == .ready(.init(processID: child.processID, engine: "interpreter")))
+        #expect(try child.readReport() == .ready(.init(processID: child.processID, engine: try EngineKind(.auto, tell: { _ in }).rawValue)))
         #expect(try GuestLock.isHeld(directory: guest.directory))
         #expect(
             Scratch.names(in: guest.directory)
