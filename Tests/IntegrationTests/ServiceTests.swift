@@ -30,17 +30,18 @@ extension GuestTests {
         }
 
         private func endings(_ host: ServiceHost) throws {
-            for (end, state) in [
-                ("martlet shutdown web", "inactive success 0"),
-                ("martlet sysrq web c", "failed exit-code 30"), ("kill -KILL $(pidof martlet-guest)", "failed exit-code 31"),
-                ("systemctl kill martlet@web", "inactive success 143"),
+            for (end, states) in [
+                ("martlet shutdown web", ["inactive success 0"]),
+                ("martlet sysrq web c", ["failed exit-code 30"]), ("kill -KILL $(pidof martlet-guest)", ["failed exit-code 31"]),
+                // All processes get SIGTERM: whether the guest or the command that waits for it is first, is chance.
+                ("systemctl kill martlet@web", ["inactive success 143", "inactive success 0"]),
             ] {
                 try host.succeeds("systemctl start martlet@web")
                 #expect(try host.eventually("martlet list web | grep -q -- -b---"))
                 try host.succeeds(end)
                 #expect(try host.eventually("! systemctl is-active --quiet martlet@web"), "\(end)")
                 let found = try host.state("martlet@web")
-                #expect(found == state, "\(end)")
+                #expect(states.contains(found), "\(end): \(found)")
                 #expect(try host.guests() == [], "\(end)")
             }
         }
