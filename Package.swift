@@ -84,15 +84,16 @@ let package = Package(
 
         // Layer 4: composition.
         layer("ControlProtocol"),
+        layer("Bootloader", imports: ["ControlProtocol"]),
         layer(
             "Machine",
             imports: [
                 "CLinux", "HostIO", "XenABI", "X86", "GuestMemory", "KernelImage", "DomainBuilder", "VirtualCPU", "X86Interpreter",
                 "LocalAPIC",
                 "XenDomain", "PVRing", "XenBus", "BlockBackend", "NetBackend", "ConsoleBackend", "XenStore", "XenStoreServer",
-                "ControlProtocol",
+                "ControlProtocol", "Bootloader",
             ]),
-        layer("Toolstack", imports: ["CLinux", "DomainConfig", "KernelImage", "ControlProtocol"]),
+        layer("Toolstack", imports: ["CLinux", "DomainConfig", "KernelImage", "ControlProtocol", "Bootloader", "XenStore"]),
         layer("Martlet", imports: ["Toolstack", "DomainConfig", "KernelImage", "ControlProtocol"]),
 
         // Layer 5: executables.
@@ -154,6 +155,7 @@ let package = Package(
             ]),
         tests("ConsoleBackend", imports: ["PVRing", "GuestMemory", "HostIO", "TestSupport"]),
         tests("ControlProtocol", imports: ["TestSupport"]),
+        tests("Bootloader", imports: ["ControlProtocol"]),
         tests(
             "Toolstack", imports: ["DomainConfig", "ControlProtocol", "KernelImage", "Martlet", "TestSupport", "fake-guest", "martlet-cli"]),
         tests(
@@ -161,7 +163,8 @@ let package = Package(
             imports: [
                 "TestSupport", "GuestMemory", "X86", "VirtualCPU", "XenABI", "XenDomain", "ControlProtocol", "HostIO", "martlet-guest",
             ]),
-        .testTarget(name: "IntegrationTests", exclude: fixtures(of: "IntegrationTests"), swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["TestSupport"], exclude: fixtures(of: "IntegrationTests"), swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -23,6 +23,9 @@ public struct GuestDescription: Codable, Equatable, Sendable {
     /// Handed to the kernel as it stands; empty when there is none.
     public var commandLine = ""
 
+    /// The boot loader that finds kernel and RAM disk before each life; see ``boot``.
+    public var bootloader: BootloaderDescription?
+
     /// RAM at the start (`memory=`), at most `maxMemoryKiB`.
     public var memoryKiB: UInt64
     /// RAM the guest may ever have (`maxmem=`).
@@ -40,6 +43,8 @@ public struct GuestDescription: Codable, Equatable, Sendable {
     public var nestedHVM = false
     public var timerMode: TimerMode = .noDelayForMissedTicks
     public var tscMode: TSCMode = .default
+    /// What CPUID is to say instead of what the engine says, later ones over earlier ones.
+    public var cpuid: [CPUIDOverride]?
     /// Unknown MSRs read as 0 instead of raising #GP.
     public var msrRelaxed = false
     /// Frames the guest's grant table may grow to.

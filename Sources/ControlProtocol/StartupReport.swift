@@ -13,10 +13,13 @@ public enum StartupReport: Codable, Equatable, Sendable {
         public var processID: Int32
         /// The engine that was chosen, for messages.
         public var engine: String
+        /// What ``GuestDescription/cpuid`` asks for and this engine does not show; only the bits in question are 0 or 1. nil for nothing.
+        public var unmetCPUID: [CPUIDOverride]?
 
-        public init(processID: Int32, engine: String) {
+        public init(processID: Int32, engine: String, unmetCPUID: [CPUIDOverride]? = nil) {
             self.processID = processID
             self.engine = engine
+            self.unmetCPUID = unmetCPUID
         }
     }
 

@@ -12,6 +12,21 @@ struct CPUIDFeature: Equatable, Sendable {
     static func named(_ name: String) -> CPUIDFeature? { byName[name] }
     static var names: Dictionary<String, CPUIDFeature>.Keys { byName.keys }
 
+    /// The name of what a bit belongs to; nil for a bit without one.
+    static func name(leaf: UInt32, subleaf: UInt32?, register: Int, bit: Int) -> String? {
+        let matches = byName.filter { _, feature in
+            feature.leaf == leaf && feature.subleaf ?? 0 == subleaf ?? 0 && feature.register == register && feature.covers(bit)
+        }
+        // Of several spellings the oldest.
+        func age(_ name: String) -> Int { name.contains("-") || name.contains(".") ? 1 : 0 }
+        return matches.keys.min { (age($0), $0.utf8.count, $0) < (age($1), $1.utf8.count, $1) }
+    }
+
+    private func covers(_ other: Int) -> Bool {
+        if isSpread { return bit..<bit + 4 ~= other || (bit == 8 ? 20..<28 : 16..<20) ~= other }
+        return bit..<bit + width ~= other
+    }
+
     /// Writes a value into the characters of the register.
     ///
     /// - Parameter value: a number, in C's notation; for a single bit also `x` (anything), `k` (keep) or `s` (keep, and as it was at a save).
@@ -95,19 +110,19 @@ extension CPUIDFeature {
         }
     }
 
-    /// The names of Xen 4.17.
+    /// The names of Xen 4.17, and those of 4.20 where they differ (`public/arch-x86/cpufeatureset.h`).
     private static let rows: [Row] = [
         Row(
             0x1, nil, 2,
             """
-            sse3 pclmulqdq dtes64 monitor dscpl vmx smx est tm2 ssse3 cntxid - fma cmpxchg16 xtpr pdcm - pcid dca \
-            sse4_1/sse4.1 sse4_2/sse4.2 x2apic movbe popcnt tsc-deadline aes xsave osxsave avx f16c rdrand hypervisor
+            sse3 pclmulqdq dtes64 monitor dscpl vmx smx est/eist tm2 ssse3 cntxid - fma cmpxchg16/cx16 xtpr pdcm - pcid dca \
+            sse4_1/sse4.1/sse4-1 sse4_2/sse4.2/sse4-2 x2apic movbe popcnt tsc-deadline aes/aesni xsave osxsave avx f16c rdrand hypervisor
             """),
         Row(
             0x1, nil, 3,
             """
-            fpu vme de pse tsc msr pae mce cmpxchg8 apic - sysenter mtrr pge mca cmov pat pse36 psn clfsh - ds acpi mmx \
-            fxsr sse sse2 ss htt tm ia64 pbe
+            fpu vme de pse tsc msr pae mce cmpxchg8/cx8 apic - sysenter mtrr pge mca cmov pat pse36 psn clfsh - ds acpi mmx \
+            fxsr sse sse2 ss htt tm/tm1 ia64 pbe
             """),
         Row(
             0x6, nil, 0,
@@ -117,14 +132,14 @@ extension CPUIDFeature {
         Row(
             0x7, 0, 1,
             """
-            fsgsbase tsc_adjust - bmi1 hle avx2 - smep bmi2 erms invpcid rtm cmt - mpx - avx512f avx512dq rdseed adx smap \
+            fsgsbase tsc_adjust/tsc-adjust - bmi1 hle avx2 - smep bmi2 erms invpcid rtm cmt/pqm - mpx - avx512f avx512dq rdseed adx smap \
             avx512-ifma - clflushopt clwb proc-trace avx512pf avx512er avx512cd sha avx512bw avx512vl
             """),
         Row(
             0x7, 0, 2,
             """
             prefetchwt1 avx512-vbmi umip pku ospke - avx512-vbmi2 cet-ss gfni vaes vpclmulqdq avx512-vnni avx512-bitalg - \
-            avx512-vpopcntdq - - - - - - - rdpid - - cldemote
+            avx512-vpopcntdq - - - - - - - rdpid - - cldemote - movdiri movdir64b
             """),
         Row(
             0x7, 0, 3,
@@ -143,10 +158,15 @@ extension CPUIDFeature {
             intel-psfd - - - - mcdt-no
             """),
         Row(
+            0xd, 1, 0,
+            """
+            xsaveopt xsavec xgetbv1 xsaves
+            """),
+        Row(
             0x80000001, nil, 2,
             """
-            lahfsahf cmplegacy svm extapic altmovcr8 abm sse4a misalignsse 3dnowprefetch osvw ibs xop skinit wdt - lwp \
-            fma4 - - nodeid - tbm topoext perfctr_core perfctr_nb
+            lahfsahf/lahf-lm cmplegacy/cmp-legacy svm extapic altmovcr8/cr8-legacy abm sse4a misalignsse 3dnowprefetch osvw ibs xop skinit wdt - lwp \
+            fma4 - - nodeid/nodeid-msr - tbm topoext perfctr_core perfctr_nb - dbext - - monitorx
             """),
         Row(
             0x80000001, nil, 3,
@@ -156,7 +176,7 @@ extension CPUIDFeature {
         Row(
             0x80000007, nil, 3,
             """
-            - - - - - - - - invtsc
+            - - - - - - - - invtsc/itsc
             """),
         Row(
             0x80000008, nil, 1,

@@ -9,10 +9,14 @@ extension DescriptionReader {
         readScheduling(&inert)
         readDeviceModel(&inert)
         readHostResources(&inert)
-        readCPUID(&inert)
+        readNUMA(&description, &inert)
         description.hardAffinity = readAffinity("cpus", "vcpu_hard_affinity", description, &inert)
         description.softAffinity = readAffinity("cpus_soft", "vcpu_soft_affinity", description, &inert)
-        if description.type == .pvh { readShim(&inert) }
+        switch description.type {
+        case .pvh: readShim(&inert)
+        case .hvm: readEmulated(&inert)
+        case .pv: inert.typeSpecific["e820_host"] = boolean("e820_host")
+        }
         inert.devices = readInertDevices()
         description.inert = inert
     }
@@ -40,10 +44,6 @@ extension DescriptionReader {
         inert.build["shadow_memkb"] = kibibytes("shadow_memory")
         inert.build["disable_migrate"] = boolean("nomigrate")
         inert.build["max_maptrack_frames"] = readUInt32("max_maptrack_frames", Int64(UInt32.max)).map { .number(Int64($0)) }
-        inert.build["bootloader"] = text("bootloader")
-        inert.build["bootloader_args"] = readBootloaderArguments()
-        inert.build["bootloader_restrict"] = boolean("bootloader_restrict")
-        inert.build["bootloader_user"] = text("bootloader_user")
         inert.build["nested_hvm"] = boolean("nestedhvm")
         inert.build["vpmu"] = boolean("vpmu")
         inert.build["dm_restrict"] = boolean("dm_restrict")
@@ -54,16 +54,6 @@ extension DescriptionReader {
         if let size = reader.integer("vmtrace_buf_kb", 0...1 << 30, example: "vmtrace_buf_kb=64"), size > 0 {
             inert.build["vmtrace_buf_kb"] = .number(size)
         }
-    }
-
-    /// A list; or, as xl once took it, one string that is split at blanks.
-    private mutating func readBootloaderArguments() -> JSONText? {
-        guard let setting = reader.settings["bootloader_args"] else { return nil }
-        guard let text = setting.value.text else { return strings("bootloader_args") }
-        reader.report(
-            .warning, "bootloader_args", "a string for `bootloader_args' is deprecated",
-            remedy: "write a list: bootloader_args = [ \"…\", \"…\" ]")
-        return .array(text.split { $0 == " " || $0 == "\t" || $0.isNewline }.map { .string(String($0)) })
     }
 
     private mutating func readScheduling(_ inert: inout InertSettings) {
@@ -122,17 +112,6 @@ extension DescriptionReader {
     }
 
     private func cpus(_ text: String) throws(SpecificationError) -> [Int] { try CPUList(hostCPUs: hostCPUs).parse(text) }
-
-    private mutating func readCPUID(_ inert: inout InertSettings) {
-        guard let setting = reader.settings["cpuid"] else { return }
-        var policy = CPUIDPolicy()
-        let texts = setting.value.text.map { [($0, setting.place)] } ?? reader.strings("cpuid").map { ($0.text, $0.place) }
-        for (text, place) in texts {
-            let errors = setting.value.text == nil ? policy.applyRegisters(text) : policy.applyFlags(text)
-            for error in errors { reader.report(.warning, at: place, "`cpuid': \(error.cause)", remedy: error.remedy) }
-        }
-        inert.build["cpuid"] = policy.json
-    }
 }
 
 // MARK: - Shapes

@@ -112,21 +112,12 @@ extension DescriptionReader {
                 reader.report(.error, at: place, "`vsnd' holds a string where a list belongs", remedy: "write vsnd = [[ \"card, ...\" ]]")
                 continue
             }
-            devices["vsnds", default: []].append(Self.soundCard(items.compactMap(\.text), index))
-        }
-    }
-
-    /// The card itself; what streams it has is not kept, since a guest with a sound card is refused.
-    private static func soundCard(_ items: [String], _ index: Int) -> JSONText {
-        var members: [String: JSONText] = ["devid": .number(Int64(index)), "params": .object([])]
-        let names = ["backend": "backend_domname", "short-name": "short_name", "long-name": "long_name"]
-        for item in items where item.trimmed.lowercased().hasPrefix("card") {
-            for part in item.split(separator: ",").dropFirst().map(\.trimmed) {
-                let halves = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                if halves.count == 2, let member = names[String(halves[0])] { members[member] = .string(String(halves[1])) }
+            do throws(SpecificationError) {
+                devices["vsnds", default: []].append(try SoundCard(items.compactMap(\.text)).json(number: index))
+            } catch {
+                reader.report(.error, at: place, "`vsnd': \(error.cause)", remedy: error.remedy)
             }
         }
-        return .object(MemberOrder.sort(members, ["backend_domname", "devid", "short_name", "long_name", "params"]))
     }
 }
 

@@ -22,6 +22,7 @@ struct DescriptionReader {
         readVCPUs(&description)
         readActions(&description)
         readPlatform(&description)
+        readCPUID(&description)
         readDevices(&description)
         description.type = readType(kernel: description.kernel, probeKernel)
         readInert(&description)
@@ -74,9 +75,7 @@ struct DescriptionReader {
         } else {
             description.commandLine = extra
         }
-        if description.kernel != nil, let firmware = reader.string("firmware") {
-            reader.report(.error, "firmware", "both kernel= and firmware=\"\(firmware)\" are given", remedy: "keep kernel=")
-        }
+        readBootloader(&description)
     }
 
     private mutating func readMemory(_ description: inout DomainDescription) {
@@ -187,7 +186,13 @@ struct DescriptionReader {
 
     /// Without a type Xen means PV. The kernel tells whether it can be PVH.
     private mutating func judge(_ kernel: String?, _ probeKernel: (String) -> KernelProbe) -> DomainType {
-        guard let kernel else { return .pv }
+        guard let kernel else {
+            if reader.settings["bootloader"] != nil {
+                reader.report(
+                    .refusal, "bootloader", "no type= is given, which means a classic PV guest", remedy: "add type=\"pvh\"")
+            }
+            return .pv
+        }
         switch probeKernel(kernel) {
         case .carriesPVHEntry:
             reader.report(
@@ -207,8 +212,10 @@ struct DescriptionReader {
 
     private mutating func requireKernel(_ description: DomainDescription) {
         let named = reader.settings["kernel"] != nil || reader.settings["bootloader"] != nil || reader.settings["firmware"] != nil
-        if description.type != .hvm, !named {
-            fail("Neither kernel nor bootloader specified", remedy: "add kernel=\"/path/to/vmlinuz\"")
+        guard description.type != .hvm else { return }
+        if !named { fail("Neither kernel nor bootloader specified", remedy: "add kernel=\"/path/to/vmlinuz\"") }
+        if description.kernel != nil, let firmware = reader.string("firmware") {
+            reader.report(.error, "firmware", "both kernel= and firmware=\"\(firmware)\" are given", remedy: "keep kernel=")
         }
     }
 

@@ -44,6 +44,7 @@ extension DomainDescription {
         members["max_memkb"] = (maxMemoryKiB ?? memoryKiB).map { .number(Int64(clamping: $0)) }
         members["target_memkb"] = memoryKiB.map { .number(Int64(clamping: $0)) }
         members["rtc_timeoffset"] = rtcTimeOffsetSeconds.map { .number(Int64(UInt32(truncatingIfNeeded: $0))) }
+        members["cpuid"] = cpuid.json
         members["localtime"] = localtime.map { .boolean($0) }
         members["max_grant_frames"] = maxGrantFrames.map { .number(Int64($0)) }
         members["max_grant_version"] = maxGrantVersion.map { .number(Int64($0)) }
@@ -54,8 +55,12 @@ extension DomainDescription {
         members["cmdline"] = commandLine.map { .string($0) }
         members["ramdisk"] = ramdisk.map { .string($0) }
         members["acpi"] = acpi.map { .boolean($0) }
-        // xl 4.17 drops the key for PVH guests; here it is obeyed, so it has to survive a restart.
-        members["apic"] = apic == false ? .boolean(false) : nil
+        members["bootloader"] = bootloader.map { .string($0) }
+        members["bootloader_args"] = bootloaderArguments.isEmpty ? nil : .array(bootloaderArguments.map { .string($0) })
+        members["bootloader_restrict"] = restrictsBootloader.map { .boolean($0) }
+        members["bootloader_user"] = bootloaderUser.map { .string($0) }
+        // xl reads the key for HVM guests alone.
+        members["apic"] = type == .hvm ? apic.map { .boolean($0) } : nil
         members["timer_mode"] = timerMode.map { .string($0.libxlName) }
         members["type.\(type.rawValue)"] = typeMembers
         members["arch_arm"] = members["arch_arm"] ?? .object([])
@@ -67,7 +72,11 @@ extension DomainDescription {
         switch type {
         case .pv: .object(MemberOrder.sort(inert.typeSpecific, []))
         case .pvh: .object(MemberOrder.sort(inert.typeSpecific, MemberOrder.shim))
-        case .hvm: .object(["vga", "vnc", "sdl", "spice", "rdm"].map { ($0, inert.typeSpecific[$0] ?? .object([])) })
+        case .hvm:
+            .object(
+                MemberOrder.sort(
+                    Dictionary(uniqueKeysWithValues: MemberOrder.hvmObjects.map { ($0.name, .object([])) })
+                        .merging(inert.typeSpecific) { $1 }, MemberOrder.hvm))
         }
     }
 }

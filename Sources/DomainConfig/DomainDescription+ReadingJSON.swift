@@ -106,9 +106,14 @@ extension JSONDescriptionReader {
         case "kernel": description.kernel = text(value, name)
         case "cmdline": description.commandLine = text(value, name)
         case "ramdisk": description.ramdisk = text(value, name)
+        case "bootloader": description.bootloader = text(value, name)
+        case "bootloader_args": description.bootloaderArguments = elements(value, name).compactMap { text($0, name) }
+        case "bootloader_restrict": description.restrictsBootloader = boolean(value, name)
+        case "bootloader_user": description.bootloaderUser = text(value, name)
         case "acpi": description.acpi = boolean(value, name)
         case "apic": description.apic = boolean(value, name)
         case "localtime": description.localtime = boolean(value, name)
+        case "cpuid": if let policy = CPUIDPolicy(json: value) { description.cpuid = policy } else { wrong(name, value) }
         case "rtc_timeoffset":
             description.rtcTimeOffsetSeconds = number(value, name, 0...Int64(UInt32.max)).map { Int64(Int32(truncatingIfNeeded: $0)) }
         case "max_grant_frames": description.maxGrantFrames = number(value, name, 0...1 << 20).map { UInt32($0) }

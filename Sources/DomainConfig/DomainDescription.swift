@@ -19,6 +19,12 @@ public struct DomainDescription: Equatable, Sendable {
     /// From `cmdline`, or `root` and `extra`.
     public var commandLine: String?
 
+    /// A program of the host that finds the kernel on the guest's disk; with one, `kernel` and `ramdisk` are only told to it.
+    public var bootloader: String?
+    public var bootloaderArguments: [String] = []
+    public var bootloaderUser: String?
+    public var restrictsBootloader: Bool?
+
     public var onPoweroff: Action = .destroy
     public var onReboot: Action = .restart
     public var onWatchdog: Action = .destroy
@@ -30,6 +36,8 @@ public struct DomainDescription: Equatable, Sendable {
     public var timerMode: TimerMode?
     public var tscMode: TSCMode?
     public var msrRelaxed: Bool?
+    /// `cpuid=`: what CPUID is to say.
+    public var cpuid = CPUIDPolicy()
     public var maxGrantFrames: UInt32?
     public var maxGrantVersion: UInt32?
     public var maxEventChannels: UInt32?

@@ -9,10 +9,11 @@ enum BootFiles {
 
     /// - Throws: an error that names the file at fault.
     static func image(for description: GuestDescription) throws(OperatorError) -> BootImage {
+        let boot = description.boot
         var request = BuildRequest(
-            kernel: try kernel(description.kernelPath), memoryKiB: description.memoryKiB, maximumMemoryKiB: description.maxMemoryKiB,
+            kernel: try kernel(boot.kernelPath), memoryKiB: description.memoryKiB, maximumMemoryKiB: description.maxMemoryKiB,
             onlineVCPUs: description.vcpus, maximumVCPUs: description.maxVCPUs)
-        if let path = description.ramdiskPath {
+        if let path = boot.ramdiskPath {
             request.ramdisk = try HostFile.read(
                 key: "ramdisk", path: path, limit: Int(clamping: description.memoryKiB) * 1024,
                 limitReason: "it does not fit the guest's memory of \(description.memoryKiB / 1024) MiB", limitRemedy: "raise memory=")
@@ -22,7 +23,7 @@ enum BootFiles {
                     code: .creationFailed)
             }
         }
-        if !description.commandLine.isEmpty { request.commandLine = Array(description.commandLine.utf8) }
+        if let text = boot.commandLine, !text.isEmpty { request.commandLine = Array(text.utf8) }
         do {
             return try DomainBuilder.build(request)
         } catch {

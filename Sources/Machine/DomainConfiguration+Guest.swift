@@ -22,6 +22,7 @@ extension DomainConfiguration {
         maximumEventChannels = Int(description.maxEventChannels)
         tscMode = XenDomain.TSCMode(rawValue: UInt32(description.tscMode.rawValue)) ?? .automatic
         isMSRRelaxed = description.msrRelaxed
+        for leaf in description.cpuid ?? [] { cpuidRequests += try leaf.requests() }
         demandPages = Int((description.maxMemoryKiB - description.memoryKiB) / 4)
         initialPages -= demandPages
         maximumPages -= demandPages

@@ -1,3 +1,4 @@
+import Bootloader
 public import ControlProtocol
 import Glibc
 
@@ -77,6 +78,7 @@ public struct GuestDirectory: Sendable {
             UnixSocket.consoleName, Self.storeSocketName,
             GuestLock.fileName,
         ]
+        BootloaderRun.removeLeftovers(in: path)
         for name in names { unsafe unlink(path(of: name)) }
         unsafe rmdir(path)
     }

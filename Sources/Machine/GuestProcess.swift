@@ -49,7 +49,8 @@ public enum GuestProcess {
             log.write(error.cause)
             throw error
         }
-        guard report(.ready(.init(processID: getpid(), engine: machine.engineName))) else {
+        let unmet = machine.unmetCPUID
+        guard report(.ready(.init(processID: getpid(), engine: machine.engineName, unmetCPUID: unmet.isEmpty ? nil : unmet))) else {
             log.write("the creator is gone: the guest is destroyed")
             machine.abandon()
             return ExitCode.creationFailed.rawValue

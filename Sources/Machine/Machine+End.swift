@@ -111,15 +111,28 @@ extension Machine {
             }
             restartDue = nil
             maxMemoryKiB = nil
+            guard description.bootloader == nil else { return runBootloader { $0.buildAgain() } }
+            buildAgain()
+        } catch {
+            restartDue = nil
+            giveUp(error)
+        }
+    }
+
+    private func buildAgain() {
+        do throws(OperatorError) {
             let next = try Life(surroundings)
             surroundings.shelf.clear()
             begin(next)
             if !isPaused { next.unpause() }
         } catch {
-            restartDue = nil
-            log.write("the guest cannot be started anew: \(error.cause)")
-            end = .failed(message: error.cause)
+            giveUp(error)
         }
+    }
+
+    func giveUp(_ error: OperatorError) {
+        log.write("the guest cannot be started anew: \(error.cause)")
+        end = .failed(message: error.cause)
     }
 
     /// - Returns: false when it has to be tried again.

@@ -14,7 +14,7 @@ public struct Environment: Sendable {
     /// That of this process.
     public static var current: Environment {
         var variables: [String: String] = [:]
-        for name in ["MARTLET_RUNTIME_DIR", "XDG_RUNTIME_DIR", "MARTLET_LOG_DIR", "XDG_STATE_HOME", "HOME", "MARTLET_GUEST"] {
+        for name in ["MARTLET_RUNTIME_DIR", "XDG_RUNTIME_DIR", "MARTLET_LOG_DIR", "XDG_STATE_HOME", "HOME", "MARTLET_GUEST", "PATH"] {
             if let value = unsafe getenv(name) { variables[name] = unsafe String(cString: value) }
         }
         return Environment(variables: variables, userID: geteuid())

@@ -38,6 +38,7 @@ extension GuestRegistry.Entry {
     ///
     /// - Throws: an error when `count` is not in 1...maximum; nothing changes then.
     public func setVCPUs(_ count: Int) throws(OperatorError) {
+        try requirePVH(for: "setting its vCPUs")
         let maximum = try currentDescription().maxVCPUs
         guard (1...maximum).contains(count) else {
             throw OperatorError(

@@ -1,3 +1,4 @@
+internal import Bootloader
 public import ControlProtocol
 public import DomainConfig
 internal import Glibc
@@ -6,6 +7,8 @@ internal import Glibc
 public struct CreationOptions: Sendable {
     public var engine: EngineChoice = .auto
     public var timeoutSeconds: UInt32?
+    /// Shows a boot loader's terminal on standard output, and lets the operator type into it; Ctrl-] gives up.
+    public var showsBootloader = false
 
     public init() {}
 }
@@ -16,6 +19,9 @@ public struct CreatedGuest: Sendable {
     public var processID: Int32
     /// The engine it runs on.
     public var engine: String
+    /// What the configuration asks for and the engine does not give.
+    public fileprivate(set) var warnings: [ConfigDiagnostic] = []
+    fileprivate var unmetCPUID: [CPUIDOverride]
 }
 
 /// Creates guests.
@@ -36,8 +42,10 @@ public struct GuestCreation: Sendable {
     /// - Throws: an error whose cause names the key, file or process at fault. Nothing remains of the guest then.
     public func create(_ domain: DomainDescription, options: CreationOptions) throws(OperatorError) -> CreatedGuest {
         let template = try describe(domain, options)
-        try checkFile("kernel", template.kernelPath, domain)
-        if let ramdisk = template.ramdiskPath { try checkFile("ramdisk", ramdisk, domain) }
+        if template.bootloader == nil {
+            try checkFile("kernel", template.kernelPath, domain)
+            if let ramdisk = template.ramdiskPath { try checkFile("ramdisk", ramdisk, domain) }
+        }
         try checkHostMemory(template, domain)
         let reservation = try registry.reserve { domainID in
             var description = template
@@ -53,8 +61,12 @@ public struct GuestCreation: Sendable {
             } catch {
                 throw OperatorError("the guest's directory cannot be written: \(error.sentence)", code: .creationFailed)
             }
-            return try start(reservation)
+            try runBootloader(reservation, domain, options)
+            var created = try start(reservation)
+            created.warnings = created.unmetCPUID.flatMap { domain.warnings(unmet: $0) }
+            return created
         } catch {
+            BootloaderRun.removeLeftovers(in: reservation.directory)
             Files.removeDirectory(reservation.directory)
             throw error
         }
@@ -67,20 +79,21 @@ public struct GuestCreation: Sendable {
         ChildProcesses.add(process.processID)
         let entry = GuestRegistry.Entry(
             domainID: reservation.description.domainID, directory: reservation.directory, description: reservation.description)
-        return CreatedGuest(entry: entry, processID: process.processID, engine: ready.engine)
+        return CreatedGuest(entry: entry, processID: process.processID, engine: ready.engine, unmetCPUID: ready.unmetCPUID ?? [])
     }
 
     func describe(_ domain: DomainDescription, _ options: CreationOptions) throws(OperatorError) -> GuestDescription {
-        guard domain.type == .pvh, let kernel = domain.kernel else {
+        guard domain.type == .pvh, domain.kernel != nil || domain.bootloader != nil else {
             throw OperatorError("only PVH guests with a kernel can be created", remedy: "write type=\"pvh\" and kernel=", code: .invalid)
         }
-        var guest = try GuestDescription(domain, kernel: kernel)
+        var guest = try GuestDescription(domain, environment: environment)
         guest.engine = options.engine
         guest.timeoutSeconds = options.timeoutSeconds
         // A guest without logs is better than none.
         if let directory = try? environment.usableLogDirectory() {
             guest.logPath = "\(directory)/\(domain.name).log"
             guest.consoleLogPath = "\(directory)/\(domain.name).console.log"
+            guest.bootloader?.logPath = "\(directory)/\(domain.name).bootloader.log"
         }
         guard guest.json().count <= Frame.maximumByteCount else {
             throw OperatorError(

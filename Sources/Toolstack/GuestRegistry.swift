@@ -1,3 +1,4 @@
+internal import Bootloader
 public import ControlProtocol
 internal import Glibc
 
@@ -123,7 +124,10 @@ extension GuestRegistry {
     private func removeStaleLocked() {
         for domainID in ((try? Files.names(in: directory)) ?? []).compactMap(Self.domainID) {
             let path = "\(directory)/\(domainID)"
-            if (try? GuestLock.isHeld(directory: path)) != true { Files.removeDirectory(path) }
+            if (try? GuestLock.isHeld(directory: path)) != true {
+                BootloaderRun.removeLeftovers(in: path)
+                Files.removeDirectory(path)
+            }
         }
     }
 

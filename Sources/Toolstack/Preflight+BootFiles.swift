@@ -10,6 +10,7 @@ extension Preflight {
     }
 
     private mutating func checkKernel(_ domain: DomainDescription) {
+        guard domain.bootloader == nil else { return checkBootloader(domain) }
         guard let kernel = domain.kernel else { return }
         do throws(OperatorError) {
             let report = ImageReport(try KernelFile.read(kernel), fileName: kernel)
@@ -34,8 +35,18 @@ extension Preflight {
             remedy: "raise memory= to more than that")
     }
 
+    /// What it finds nobody knows before it has run.
+    private mutating func checkBootloader(_ domain: DomainDescription) {
+        guard let word = domain.bootloader else { return }
+        guard let program = BootloaderDescription.path(of: word, environment) else {
+            return add(
+                .error, domain, "bootloader", "bootloader=\"\(word)\": there is no such program", remedy: BootloaderDescription.remedy)
+        }
+        add(.fine, domain, "bootloader", "\(program) finds the kernel")
+    }
+
     private mutating func checkRamdisk(_ domain: DomainDescription) {
-        guard let ramdisk = domain.ramdisk else { return }
+        guard let ramdisk = domain.ramdisk, domain.bootloader == nil else { return }
         let subject = "ramdisk=\"\(ramdisk)\""
         var status = stat()
         guard unsafe stat(ramdisk, &status) == 0, unsafe access(ramdisk, R_OK) == 0 else {

@@ -31,7 +31,7 @@ public struct Preflight: Sendable {
     public private(set) var findings: [Finding] = []
     /// The host's memory, to compare with; KiB.
     private let hostMemoryKiB: (total: UInt64, available: UInt64)
-    private let environment: Environment
+    let environment: Environment
 
     /// Whether such a guest can be created.
     public var canCreate: Bool { !findings.contains { $0.severity == .error } }

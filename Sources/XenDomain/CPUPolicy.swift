@@ -36,7 +36,9 @@ public struct CPUPolicy: Sendable {
     /// Bits of leaf 1 EDX that AMD repeats in 0x80000001 EDX.
     static let repeatedFeatures: UInt32 = 0x0183_f3ff
 
-    private var table: [Key: CPUIDResult] = [:]
+    var table: [Key: CPUIDResult] = [:]
+    /// What was asked for and is not so, register by register.
+    var unmet: [CPUIDRequest] = []
 
     init(_ configuration: DomainConfiguration, tscKHz: UInt32) {
         var features = configuration.cpuFeatures
@@ -48,13 +50,16 @@ public struct CPUPolicy: Sendable {
             features.remove(.x2apic)
         }
         if !configuration.hasInvariantTSC { features.remove(.invariantTSC) }
+        features.restrict(to: configuration.cpuidRequests)
         addBasic(configuration, features)
         addExtended(configuration, features)
         addXen(configuration, features, tscKHz)
+        apply(configuration.cpuidRequests)
     }
 
     /// The answer for one vCPU.
     func cpuid(leaf: UInt32, subleaf: UInt32, vcpu: Int, isAPICEnabled: Bool) -> CPUIDResult {
+        guard isShown(leaf) else { return CPUIDResult() }
         var result = table[Key(leaf: leaf, subleaf: hasSubleaves(leaf) ? subleaf : 0)] ?? CPUIDResult()
         let identifier = UInt32(truncatingIfNeeded: vcpu * 2)
         switch leaf {
@@ -68,11 +73,17 @@ public struct CPUPolicy: Sendable {
         return result
     }
 
-    private func hasSubleaves(_ leaf: UInt32) -> Bool {
+    func hasSubleaves(_ leaf: UInt32) -> Bool {
         switch leaf {
         case 4, 7, 0xb, 0xd, 0xf, 0x10, 0x14, XenCPUID.base + 3, 0x8000_001d: true
         default: false
         }
+    }
+
+    /// The leaf that heads a range says how far the range goes; above that there is nothing, as on AMD's processors.
+    private func isShown(_ leaf: UInt32) -> Bool {
+        let head = leaf & 0xc000_0000
+        return leaf == head || leaf <= table[Key(leaf: head, subleaf: 0)]?.eax ?? 0
     }
 
     private mutating func set(_ leaf: UInt32, _ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: UInt32, subleaf: UInt32 = 0) {

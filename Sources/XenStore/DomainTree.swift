@@ -52,10 +52,26 @@ public struct DomainTree: Sendable {
     private var guestOwns: Permissions { Permissions(owner: domain) }
     private var guestOwnsHostReads: Permissions { Permissions(owner: domain, [(domain: 0, access: .read)]) }
 
-    /// Writes all nodes in one transaction and introduces the domain.
+    /// Writes all nodes in one transaction and introduces the domain. Where somebody else changes what the transaction relied on, it is run
+    /// again, as Xen's toolstack does; not for ever.
     ///
-    /// - Throws: ``StoreError`` where a client of the store got in between; nothing is written then.
-    public func create(in store: inout Store) throws(StoreError) {
+    /// - Parameter beforeCommit: what others do meanwhile.
+    /// - Throws: ``StoreError``; nothing is written then.
+    public func create(in store: inout Store, beforeCommit: (inout Store) -> Void = { _ in }) throws(StoreError) {
+        for attempt in 1... {
+            do throws(StoreError) {
+                try write(to: &store, beforeCommit)
+                break
+            } catch {
+                guard error == .tryAgain, attempt < Self.attempts else { throw error }
+            }
+        }
+        store.introduce(domain: domain)
+    }
+
+    private static let attempts = 100
+
+    private func write(to store: inout Store, _ beforeCommit: (inout Store) -> Void) throws(StoreError) {
         let transaction = try store.startTransaction(by: store.local)
         do throws(StoreError) {
             for node in nodes {
@@ -67,8 +83,8 @@ public struct DomainTree: Sendable {
             try store.endTransaction(transaction, commits: false, by: store.local)
             throw error
         }
+        beforeCommit(&store)
         try store.endTransaction(transaction, commits: true, by: store.local)
-        store.introduce(domain: domain)
     }
 
     /// Removes all nodes of the domain and forgets it.

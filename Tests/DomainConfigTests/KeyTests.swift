@@ -27,7 +27,7 @@ private func read(_ text: String) -> (description: DomainDescription?, diagnosti
         "what this version cannot do keeps the guest from starting, unless it is switched off",
         arguments: [
             ("pci=['00:02.0']", 1), ("pci=[]", 0), ("vpmu=1", 1), ("vpmu=0", 0), ("nestedhvm=1", 1), ("nestedhvm=0", 0),
-            ("passthrough='enabled'", 1), ("passthrough='disabled'", 0), ("bootloader='pygrub'", 1), ("pvshim=1", 1),
+            ("passthrough='enabled'", 1), ("passthrough='disabled'", 0), ("bootloader='pygrub'", 0), ("pvshim=1", 1),
             ("tsc_mode='native_paravirt'", 1), ("vtpm=['backend=0']", 1), ("driver_domain=1", 1), ("vnuma=[['pnode=0']]", 1),
         ])
     func refusals(text: String, count: Int) {

@@ -19,6 +19,7 @@ final class FakeGuest {
     private var typed: [UInt8] = []
     private var output: [UInt8] = []
     private var clients: [ControlSlot] = []
+    private var stores: Int32 = -1
     private let born = FakeGuest.now()
     /// A new domain's vCPUs have not run yet.
     private var restarts = 0
@@ -40,7 +41,11 @@ final class FakeGuest {
         }
         let control = try UnixSocket.listen(directory: directory, name: UnixSocket.controlName)
         let consoles = try UnixSocket.listen(directory: directory, name: UnixSocket.consoleName)
-        try report(.ready(.init(processID: getpid(), engine: "fake")))
+        let stores = try UnixSocket.listen(directory: directory, name: "xenstored.sock")
+        self.stores = stores.number
+        defer { extendLifetime(stores) }
+        // An engine that has nothing of what is asked for.
+        try report(.ready(.init(processID: getpid(), engine: "fake", unmetCPUID: behaves("poor") ? description.cpuid : nil)))
         while end == nil || !output.isEmpty && console >= 0 {
             step(control.number, consoles.number)
             if let timeout = description.timeoutSeconds, end == nil, Self.now() - born > Double(timeout) { end = .timeout }
@@ -48,7 +53,7 @@ final class FakeGuest {
         }
         for slot in clients { slot.announce(end ?? .destroyed) }
         if console >= 0 { close(console) }
-        for name in ["guest.json", "config.json", "lock", UnixSocket.controlName, UnixSocket.consoleName] {
+        for name in ["guest.json", "config.json", "lock", UnixSocket.controlName, UnixSocket.consoleName, "xenstored.sock"] {
             unsafe unlink("\(directory)/\(name)")
         }
         unsafe rmdir(directory)
@@ -73,6 +78,7 @@ final class FakeGuest {
             pollfd(fd: control, events: Int16(POLLIN), revents: 0), pollfd(fd: consoles, events: Int16(POLLIN), revents: 0),
             pollfd(fd: console, events: Int16(POLLIN | (output.isEmpty ? 0 : POLLOUT)), revents: 0),
         ]
+        polled.append(pollfd(fd: stores, events: Int16(POLLIN), revents: 0))
         polled += clients.map { pollfd(fd: $0.number, events: Int16(POLLIN), revents: 0) }
         _ = unsafe poll(&polled, nfds_t(polled.count), 50)
         if polled[0].revents != 0 { clients.append(ControlSlot(accept(control, nil, nil))) }
@@ -81,8 +87,18 @@ final class FakeGuest {
             _ = fcntl(console, F_SETFL, O_NONBLOCK)
         }
         if polled[2].revents != 0 { serveConsole() }
-        for (index, entry) in polled.dropFirst(3).enumerated() where entry.revents != 0 { serve(clients[index]) }
+        if polled[3].revents != 0 { answerStore() }
+        for (index, entry) in polled.dropFirst(4).enumerated() where entry.revents != 0 { serve(clients[index]) }
         clients.removeAll { $0.isClosed }
+    }
+
+    /// A xenstore of one node: whatever is read is the domain's type.
+    private func answerStore() {
+        let client = FileDescriptor(owning: accept(stores, nil, nil))
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        guard unsafe Glibc.read(client.number, &buffer, buffer.count) > 0 else { return }
+        let (type, text): (UInt8, String) = behaves("typeless") ? (16, "ENOENT\0") : (2, behaves("odd-type") ? "what" : "pvh")
+        send(client.number, [type] + [UInt8](repeating: 0, count: 11) + [UInt8(text.utf8.count), 0, 0, 0] + Array(text.utf8))
     }
 
     private func serveConsole() {

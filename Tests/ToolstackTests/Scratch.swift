@@ -97,6 +97,13 @@ struct CommandRun {
 
     /// Runs `martlet` with these arguments in a scratch directory; standard input is `input`.
     static func martlet(_ arguments: [String], in scratch: Scratch, input: String = "", name: String = "martlet") throws -> CommandRun {
+        try program(Scratch.product("martlet"), named: name, arguments, in: scratch, input: input)
+    }
+
+    /// Runs any program so.
+    static func program(
+        _ path: String, named name: String? = nil, _ arguments: [String], in scratch: Scratch, input: String = ""
+    ) throws -> CommandRun {
         let stem = "command-\(UInt64.random(in: 0 ... .max))"
         let inputPath = scratch.write("\(stem).in", input)
         var actions = unsafe posix_spawn_file_actions_t()
@@ -105,11 +112,11 @@ struct CommandRun {
         unsafe posix_spawn_file_actions_addopen(&actions, 1, "\(scratch.path)/\(stem).out", O_WRONLY | O_CREAT, 0o600)
         unsafe posix_spawn_file_actions_addopen(&actions, 2, "\(scratch.path)/\(stem).err", O_WRONLY | O_CREAT, 0o600)
         let variables = scratch.environment.variables.map { "\($0)=\($1)" } + ["PATH=/usr/bin:/bin"]
-        let argumentPointers = unsafe ([name] + arguments).map { unsafe strdup($0) } + [nil]
+        let argumentPointers = unsafe ([name ?? path] + arguments).map { unsafe strdup($0) } + [nil]
         let variablePointers = unsafe variables.map { unsafe strdup($0) } + [nil]
         defer { unsafe (argumentPointers + variablePointers).forEach { unsafe free($0) } }
         var processID: Int32 = 0
-        let result = unsafe posix_spawn(&processID, Scratch.product("martlet"), &actions, nil, argumentPointers, variablePointers)
+        let result = unsafe posix_spawn(&processID, path, &actions, nil, argumentPointers, variablePointers)
         unsafe posix_spawn_file_actions_destroy(&actions)
         try #require(result == 0)
         var status: Int32 = 0

@@ -37,6 +37,46 @@ import XenStore
         #expect(!store.isIntroduced(domain: 1))
     }
 
+    @Test(
+        "the creation is tried again while others change what it relies on, and given up when that never ends",
+        arguments: [0, 1, 50, 99, 100])
+    func contention(times: Int) throws {
+        var store = Store.forHost(server: "s")
+        let domain = DomainTree(
+            domain: 1, uuid: "22fc9f50-42cc-414c-9063-b24e8f359fce", name: "t", maximumMemory: 1, targetMemory: 1, maximumVCPUs: 1,
+            onlineVCPUs: 1, storePort: 1, storeFrame: 1, consolePort: 2, consoleFrame: 2, consoleTerminal: "", startTime: "0")
+        var rounds = 0
+        let create = { (store: inout Store) throws in
+            try domain.create(in: &store) { store in
+                rounds += 1
+                if rounds <= times { try? store.setText("x\(rounds)", at: "/libxl/1/type") }
+            }
+        }
+        if times < 100 {
+            try create(&store)
+            #expect(rounds == times + 1)
+            #expect(store.text(at: "/libxl/1/type") == "pvh" && store.isIntroduced(domain: 1))
+        } else {
+            #expect(throws: StoreError.tryAgain) { try create(&store) }
+            #expect(store.text(at: "/local/domain/1/name") == nil && !store.isIntroduced(domain: 1))
+        }
+    }
+
+    @Test("the type stands in the creation, for domain 0 alone; the guest cannot read it") func type() throws {
+        var store = Store.forHost(server: "s")
+        let domain = DomainTree(
+            domain: 7, uuid: "22fc9f50-42cc-414c-9063-b24e8f359fce", name: "t", maximumMemory: 1, targetMemory: 1, maximumVCPUs: 1,
+            onlineVCPUs: 1, storePort: 1, storeFrame: 1, consolePort: 2, consoleFrame: 2, consoleTerminal: "", startTime: "0")
+        try domain.create(in: &store) { store in #expect(store.text(at: "/libxl/7/type") == nil, "it comes with all the rest") }
+        #expect(store.text(at: "/libxl/7/type") == "pvh")
+        let guest = store.connect(domain: 7)
+        let reply = store.handle(Packet(.read, payload: Array("/libxl/7/type\0".utf8)), from: guest)
+        #expect(reply.type == MessageType.error.rawValue && reply.payload == Array("EACCES\0".utf8))
+        for name in ["multiprocessor-suspend", "xs_reset_watches"] {
+            #expect(store.text(at: "/local/domain/7/control/platform-feature-\(name)") == "1")
+        }
+    }
+
     /// Domain 0's kernel writes these about itself; we have no such kernel.
     private static let hostKernelNodes: Set<String> = [
         "/local/domain/0/control", "/local/domain/0/control/feature-poweroff", "/local/domain/0/control/feature-reboot",

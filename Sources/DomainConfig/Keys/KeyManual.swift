@@ -8,7 +8,7 @@ public enum KeyManual {
             lines += [".Sh \(group.rawValue.uppercased().filter { $0 != "\"" && $0 != "(" && $0 != ")" })"]
             lines += introduction(group) + [".Bl -tag -width Ds"] + keys.flatMap(entry) + [".El"]
         }
-        return (lines + disks + interfaces + tail).joined(separator: "\n") + "\n"
+        return (lines + cpuid + bootLoaders + disks + interfaces + tail).joined(separator: "\n") + "\n"
     }
 
     private static func entry(_ key: KnownKey) -> [String] {

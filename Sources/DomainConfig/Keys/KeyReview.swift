@@ -1,6 +1,7 @@
 /// Looks at every key of a configuration once: unknown ones, those that are refused, those that change nothing.
 enum KeyReview {
     static func review(_ reader: inout ConfigReader) {
+        let isHVM = ["type", "builder"].contains { reader.settings[$0]?.value.text == "hvm" }
         for setting in reader.settings.all {
             guard let key = KnownKey.named(setting.name) else {
                 reportUnknown(setting.name, &reader)
@@ -8,6 +9,7 @@ enum KeyReview {
             }
             switch key.treatment {
             case .honoured: break
+            case .noEffect where isHVM && key.readers == .hvm: break
             case .noEffect(let reason):
                 reader.report(.note, setting.name, "`\(setting.name)' changes nothing: \(reason)")
             case .warned(let reason):

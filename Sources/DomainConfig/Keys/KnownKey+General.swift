@@ -23,7 +23,6 @@ extension KnownKey {
         ),
     ]
 
-    private static let bootloader = "it goes with bootloader="
     private static let shim = "it goes with pvshim=1"
 
     private static let boot: [KnownKey] = [
@@ -45,19 +44,18 @@ extension KnownKey {
             .boot, "firmware", .string, "\"pvgrub64\"", for: [.pv, .hvm, .pvh], "no firmware image comes with this version",
             "name the image itself with kernel=, for instance GRUB's PVH build", exitCode: ConfigDiagnostic.creationFailed,
             "Boots a firmware image by its short name; not together with kernel."),
-        refused(
-            .boot, "bootloader", .string, "\"pygrub\"", in: "b_info.bootloader", for: [.pv, .pvh],
-            "this version runs no boot loader on the host", "name the kernel with kernel= and its initial RAM disk with ramdisk=",
-            exitCode: ConfigDiagnostic.creationFailed, "A program of the host that finds the kernel inside the guest's disk."),
-        noEffect(
+        honoured(
+            .boot, "bootloader", .string, "none", "\"pygrub\"", in: "b_info.bootloader", for: [.pv, .pvh],
+            "A program of the host that finds the kernel on the guest's first disk, which has to be raw; see BOOT LOADERS."),
+        honoured(
             .boot, "bootloader_args", .stringOrList, "none", "[ \"--entry=1\" ]", in: "b_info.bootloader_args", for: [.pv, .pvh],
-            because: bootloader, "Arguments for the boot loader; a single string is deprecated and split at blanks."),
-        noEffect(
-            .boot, "bootloader_restrict", .boolean, "0", in: "b_info.bootloader_restrict", because: bootloader,
-            "Runs the boot loader with as few rights as possible."),
-        noEffect(
-            .boot, "bootloader_user", .string, "none", in: "b_info.bootloader_user", because: bootloader,
-            "The user as whom the boot loader runs."),
+            "Arguments for the boot loader; a single string is deprecated and split at blanks."),
+        honoured(
+            .boot, "bootloader_restrict", .boolean, "0", "1", in: "b_info.bootloader_restrict",
+            "Root asks the boot loader to give up its rights for those of bootloader_user; for other users it has theirs in any case."),
+        honoured(
+            .boot, "bootloader_user", .string, "none", "\"nobody\"", in: "b_info.bootloader_user",
+            "The user for bootloader_restrict, which it implies."),
         refused(
             .boot, "pvshim", .boolean, "1", in: "b_info.\"type.pvh\".pvshim", for: .pvh,
             "classic PV guests are not supported, not even through the shim", "use a kernel with PVH support and type=\"pvh\"",

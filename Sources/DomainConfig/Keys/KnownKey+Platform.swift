@@ -17,10 +17,12 @@ extension KnownKey {
     ]
 
     private static let features: [KnownKey] = [
-        honoured(
-            .platform, "apic", .boolean, "1", "0", in: "b_info.apic", for: [.hvm, .pvh],
+        noEffect(
+            .platform, "apic", .boolean, "1", "0", for: .hvm, because: "a PVH guest always has its local APICs, as on Xen",
             "A local APIC, shown in CPUID and in the ACPI tables."),
-        honoured(.platform, "acpi", .boolean, "1", "0", in: "b_info.acpi", "ACPI tables for the guest."),
+        noEffect(
+            .platform, "acpi", .boolean, "1", "0", in: "b_info.acpi", because: "a PVH guest always has its ACPI tables, as on Xen",
+            "ACPI tables for the guest."),
         honoured(
             .platform, "msr_relaxed", .boolean, "0", "1", in: "b_info.arch_x86.msr_relaxed",
             "Reads of MSRs nobody knows give 0 instead of a fault."),

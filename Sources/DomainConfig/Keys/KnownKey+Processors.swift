@@ -1,5 +1,5 @@
 extension KnownKey {
-    private static let scheduling = "the host's scheduler places the vCPU threads"
+    private static let scheduling = "the vCPU threads have the host's scheduler; nice(1) and cgroups give them less or more"
 
     static let processors: [KnownKey] = [
         honoured(.processors, "vcpus", .integer, "1", "2", in: "b_info.avail_vcpus", "vCPUs that are online at the start, at most 128."),
@@ -7,10 +7,11 @@ extension KnownKey {
             .processors, "maxvcpus", .integer, "vcpus", "4", in: "b_info.max_vcpus", "vCPUs the guest may ever have, at most 128."),
         honoured(
             .processors, "cpus", .stringOrList, "\"all\"", "[ \"0\" ]", in: "b_info.numa_placement",
-            "Host CPUs the vCPUs must run on: all, 0-3,5,^1 or nodes:0; or a list with an entry for each vCPU."),
+            "Host CPUs the vCPUs must run on: all, 0-3,5,^1 or nodes:0; or a list with an entry for each vCPU. Their threads run nowhere else; vcpu-pin changes that while the guest runs."
+        ),
         noEffect(
             .processors, "cpus_soft", .stringOrList, "\"all\"", "[ \"0\" ]", in: "b_info.numa_placement",
-            because: "the host's scheduler chooses among the CPUs of cpus",
+            because: "it is only shown; the host's scheduler chooses among the CPUs of cpus",
             "Host CPUs the vCPUs should run on, written as for cpus."),
         noEffect(
             .processors, "cpu_weight", .integer, "256", "512", in: "b_info.sched_params.weight", because: scheduling,
@@ -36,10 +37,9 @@ extension KnownKey {
         noEffect(
             .processors, "pool", .string, "\"Pool-0\"", "\"Pool-0\"", in: "c_info.pool_name", because: "there is one pool",
             "The pool of host CPUs the guest belongs to."),
-        warned(
+        honoured(
             .processors, "cpuid", .stringOrList, "none", "\"host,tm=0\"", in: "b_info.cpuid.cpuid",
-            because: "CPUID shows what the engine implements",
-            "Changes what CPUID tells the guest: host,feature=value,…, or a list of leaves as xend took it."),
+            "What CPUID tells the guest: a text host,feature=value,…, or a list of leaves as xend took it; see CPUID."),
         refused(
             .processors, "nestedhvm", .boolean, "1", in: "b_info.nested_hvm", for: [.hvm, .pvh],
             "no engine of this version can run a hypervisor inside the guest", "write nestedhvm=0, or remove the key",

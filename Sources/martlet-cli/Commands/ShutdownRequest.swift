@@ -37,6 +37,7 @@ struct ShutdownRequest: ParsableArguments {
     private func ask(_ guests: [Guest], _ mode: ShutdownMode, _ announcement: String) -> ShutdownRound {
         var round = ShutdownRound(mode, fallsBack: fallback) { Report.line($0) }
         for guest in guests {
+            if let warning = guest.domainType().warning { Report.line("warning: \(warning)", Palette.errors.warning) }
             Report.line("\(announcement) \(guest.domainID)")
             round.ask(guest)
         }

@@ -19,6 +19,7 @@ struct StartOptions: ParsableArguments {
             throw OperatorError("--timeout=0: the guest would never run", remedy: "give at least one second", code: .usage)
         }
         options.timeoutSeconds = timeout
+        options.showsBootloader = attachment == .console
         let environment = Environment.current
         do throws(OperatorError) {
             _ = try environment.usableLogDirectory()
@@ -26,9 +27,12 @@ struct StartOptions: ParsableArguments {
             Report.warn(error)
         }
         let registry = try GuestRegistry(directory: environment.runtimeDirectory)
-        let created = try Progress.during("Building the guest") { () throws(OperatorError) in
+        let isTalking = options.showsBootloader && domain.bootloader != nil
+        let isShown = !isTalking && Palette.isTerminal(2)
+        let created = try Progress.during("Building the guest", isShown: isShown) { () throws(OperatorError) in
             try GuestCreation(registry: registry, environment: environment).create(domain, options: options)
         }
+        for warning in created.warnings { Report.print(warning) }
         do {
             try run(created.entry, attachment, isPaused, isQuiet)
         } catch let error as OperatorError {
