@@ -122,8 +122,9 @@ import Testing
         console.input = pipe[0]
         console.show = { screen.bytes += $0 }
         #expect(try place.run(console).commandLine == "entry=second")
-        #expect(String(decoding: screen.bytes, as: UTF8.self).hasPrefix("which one?\r\n"))
-        #expect(place.text("log").hasPrefix("which one?"))
+        // The terminal echoes what is typed, at whatever moment that is.
+        #expect(String(decoding: screen.bytes, as: UTF8.self).contains("which one?\r\n"))
+        #expect(place.text("log").contains("which one?"))
     }
 
     @Test(
