@@ -163,7 +163,8 @@ let package = Package(
             imports: [
                 "TestSupport", "GuestMemory", "X86", "VirtualCPU", "XenABI", "XenDomain", "ControlProtocol", "HostIO", "martlet-guest",
             ]),
-        .testTarget(name: "IntegrationTests", exclude: fixtures(of: "IntegrationTests"), swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["TestSupport"], exclude: fixtures(of: "IntegrationTests"), swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

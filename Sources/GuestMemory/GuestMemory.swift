@@ -22,7 +22,7 @@ public protocol CodeWriteObserver: AnyObject, Sendable {
 /// Reads of the p2m are lock-free from any thread; changes take a lock. A change takes effect for an engine when it drops
 /// its cached translations (`VirtualCPU.requestTLBFlush`), which is the changer's duty.
 ///
-///     p2m entry (32 bits)   31 read-only | 30..0 pool frame + 1, 0 = not populated
+///     p2m entry (32 bits)   31 read-only | 30..0 pool frame + 1, 0 = not populated, all ones = populated at the first touch
 ///
 /// The p2m and the pool are lazily backed mappings: host memory is used for what the guest touches.
 @safe
@@ -32,6 +32,8 @@ public final class GuestMemory: @unchecked Sendable {
     public static let pageSize = 4096
     static let frameCount = 1 << (physicalAddressBits - 12)
     static let readOnlyBit: UInt32 = 1 << 31
+    /// An entry that is populated when somebody first asks for it; no pool has so many pages.
+    static let onDemand: UInt32 = ~readOnlyBit
 
     /// Pages in the pool; what the domain may own at most, special pages included.
     public let poolPageCount: Int
@@ -53,6 +55,16 @@ public final class GuestMemory: @unchecked Sendable {
         var free: [UInt32] = []
         var observers: [any CodeWriteObserver] = []
         var highestFrame: UInt64 = 0
+        var demand = Demand(frames: 0, stock: 0)
+        /// Called without the lock when a frame is touched and the stock is empty.
+        var stockIsEmpty: (@Sendable (GuestFrameNumber) -> Void)?
+
+        mutating func take(of poolPageCount: Int) -> UInt32? {
+            if let recycled = free.popLast() { return recycled }
+            guard Int(next) < poolPageCount else { return nil }
+            next += 1
+            return next - 1
+        }
     }
     let allocator = Mutex(Allocator())
 
@@ -79,11 +91,18 @@ public final class GuestMemory: @unchecked Sendable {
         return unsafe p2m[Int(truncatingIfNeeded: frame.rawValue)].load(ordering: .relaxed)
     }
 
-    /// The pool frame behind a guest frame, and whether the guest may write it; nil where nothing is populated.
+    /// The pool frame behind a guest frame, and whether the guest may write it; nil where nothing is populated. This is a touch:
+    /// a frame that waits for its first one (``populateOnDemand(_:count:stock:)``) gets its page here.
     public func lookup(_ frame: GuestFrameNumber) -> (frame: FrameIndex, isWritable: Bool)? {
-        let entry = entry(frame)
+        var entry = entry(frame)
+        if entry == Self.onDemand { entry = populateNow(frame) }
+        return Self.decoded(entry)
+    }
+
+    @inline(__always)
+    static func decoded(_ entry: UInt32) -> (frame: FrameIndex, isWritable: Bool)? {
         guard entry != 0 else { return nil }
-        return (FrameIndex((entry & ~Self.readOnlyBit) &- 1), entry & Self.readOnlyBit == 0)
+        return (FrameIndex((entry & ~readOnlyBit) &- 1), entry & readOnlyBit == 0)
     }
 
     /// Host address of a pool frame, valid while the memory object lives.
@@ -96,13 +115,7 @@ public final class GuestMemory: @unchecked Sendable {
     ///
     /// - Throws: ``GuestMemoryError/exhausted``.
     public func allocateFrame() throws(GuestMemoryError) -> FrameIndex {
-        let index = allocator.withLock { allocator -> UInt32? in
-            if let recycled = allocator.free.popLast() { return recycled }
-            guard Int(allocator.next) < poolPageCount else { return nil }
-            allocator.next += 1
-            return allocator.next - 1
-        }
-        guard let index else { throw .exhausted }
+        guard let index = allocator.withLock({ $0.take(of: poolPageCount) }) else { throw .exhausted }
         return FrameIndex(index)
     }
 
@@ -124,12 +137,13 @@ public final class GuestMemory: @unchecked Sendable {
         unsafe p2m[Int(gfn.rawValue)].store(entry, ordering: .releasing)
     }
 
-    /// Unmaps a guest frame and returns the pool frame that was there, which the caller now owns.
+    /// Unmaps a guest frame and returns the pool frame that was there, which the caller now owns; nil where nobody has touched
+    /// anything yet.
     @discardableResult
     public func unmap(_ gfn: GuestFrameNumber) -> FrameIndex? {
-        guard gfn.rawValue < UInt64(Self.frameCount) else { return nil }
+        guard !cancelDemand(gfn), gfn.rawValue < UInt64(Self.frameCount) else { return nil }
         let old = unsafe p2m[Int(gfn.rawValue)].exchange(0, ordering: .acquiringAndReleasing)
-        return old == 0 ? nil : FrameIndex((old & ~Self.readOnlyBit) &- 1)
+        return Self.decoded(old)?.frame
     }
 
     /// Populates `count` frames from `gfn` with zeroed pages; frames that are populated stay as they are.

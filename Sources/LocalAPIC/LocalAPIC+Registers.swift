@@ -22,7 +22,7 @@ extension LocalAPIC {
         case LocalAPICRegister.commandHigh: commandHigh
         case 0x320...0x370: lvt[((offset &- 0x320) &>> 4) & 7]
         case LocalAPICRegister.initialCount: isTimerDeadline ? 0 : timer.initialCount
-        case LocalAPICRegister.currentCount: isTimerDeadline ? 0 : timer.currentCount(now: now, isPeriodic: isTimerPeriodic)
+        case LocalAPICRegister.currentCount: isTimerDeadline ? 0 : timer.currentCount(vcpuTime: vcpuTime(now), isPeriodic: isTimerPeriodic)
         case LocalAPICRegister.divideConfiguration: timer.divideConfiguration
         default: 0
         }
@@ -45,10 +45,10 @@ extension LocalAPIC {
         case LocalAPICRegister.commandHigh: commandHigh = isX2APIC ? value : value & 0xff00_0000
         case 0x320...0x370: return setLVT(((offset &- 0x320) &>> 4) & 7, value)
         case LocalAPICRegister.initialCount where !isTimerDeadline:
-            timer.load(value, now: now)
+            timer.load(value, now: now, vcpuTime: vcpuTime(now))
             return .timerChanged
         case LocalAPICRegister.divideConfiguration:
-            timer.setDivide(value, now: now, isPeriodic: isTimerPeriodic)
+            timer.setDivide(value, now: now, vcpuTime: vcpuTime(now), isPeriodic: isTimerPeriodic)
             return .timerChanged
         default: break
         }
@@ -79,9 +79,10 @@ extension LocalAPIC {
         guard index == 0 else { return .none }
         // A change to or from the deadline mode stops the timer (SDM vol. 3A, 11.5.4.1).
         if (old ^ lvt[0]) &>> 18 & 1 != 0 {
-            timer.load(0, now: 0)
+            timer.load(0, now: 0, vcpuTime: 0)
             timer.tscDeadline = 0
         }
+        if !isTimerPeriodic { timer.missed = 0 }
         return .timerChanged
     }
 

@@ -31,6 +31,7 @@ public struct LocalAPIC: Sendable {
     var inService = VectorSet()
     var levelTriggered = VectorSet()
     var timer = LocalAPICTimer()
+    var held = HeldTime()
 
     /// What a periodic timer does about ticks the vCPU could not take.
     public let missedTicks: MissedTicks
@@ -72,9 +73,9 @@ public struct LocalAPIC: Sendable {
 
     /// INIT: the state after reset, with the base register kept.
     public mutating func resetRegisters() {
-        let kept = base
+        let (kept, time) = (base, held)
         self = LocalAPIC(identifier: identifier, isBootProcessor: kept & APICBase.bootProcessor != 0, missedTicks: missedTicks)
-        base = kept
+        (base, held) = (kept, time)
         if isX2APIC { logicalDestination = ((identifier &>> 4) &<< 16) | (1 &<< (identifier & 15)) }
     }
 
@@ -93,18 +94,23 @@ public struct LocalAPIC: Sendable {
     }
 
     /// Takes the deliverable vector into service.
-    public mutating func acknowledge() -> UInt8? {
+    ///
+    /// - Parameter now: system time; asked for only when the vCPU's time is behind it.
+    public mutating func acknowledge(now: () -> UInt64) -> UInt8? {
         guard let vector = deliverable else { return nil }
         requests.remove(vector)
         inService.insert(vector)
-        if timer.missed > 0, vector == timerVector {
-            timer.missed &-= 1
-            requests.insert(vector)
+        if vector == timerVector {
+            tickDelivered(now: now)
+            if timer.missed > 0 {
+                timer.missed &-= 1
+                requests.insert(vector)
+            }
         }
         return vector
     }
 
-    private var timerVector: UInt8 { UInt8(truncatingIfNeeded: lvt[0]) }
+    var timerVector: UInt8 { UInt8(truncatingIfNeeded: lvt[0]) }
 
     /// An interrupt arrives. Vectors below 16 are recorded as an error; a disabled APIC takes nothing.
     public mutating func raise(_ vector: UInt8, isLevelTriggered: Bool = false) {
@@ -159,16 +165,10 @@ public struct LocalAPIC: Sendable {
     /// - Parameter isHeld: the vCPU cannot take interrupts, because its domain is paused.
     public mutating func fireTimer(now: UInt64, isHeld: Bool = false) {
         let isPeriodic = isTimerPeriodic
+        let due = timer.expiry ?? now
         let count = timer.expire(now: now, isPeriodic: isPeriodic)
         guard count > 0, lvt[0] & Self.lvtMasked == 0 else { return }
-        guard isPeriodic else { return raise(timerVector) }
-        switch missedTicks {
-        case .delivered:
-            timer.missed &+= requests.contains(timerVector) ? count : count &- 1
-            raise(timerVector)
-        case .dropped: if !isHeld { raise(timerVector) }
-        case .merged: raise(timerVector)
-        }
+        if isPeriodic { tick(due: due, count: count, isHeld: isHeld) } else { raise(timerVector) }
     }
 
     var isTimerPeriodic: Bool { lvt[0] &>> 17 & 3 == 1 }

@@ -16,6 +16,8 @@ import XenABI
 struct CoreDump: Sendable {
     struct VCPU: Sendable {
         var registers: RegisterState
+        /// 512 bytes of FXSAVE; nil when the engine has none to show.
+        var floatingPoint: [UInt8]?
         var isOnline: Bool
     }
 
@@ -70,7 +72,7 @@ struct CoreDump: Sendable {
     private func populatedFrames() -> [Frame] {
         var gfns: Set<UInt64> = []
         for entry in memoryMap { gfns.formUnion(entry.address >> 12..<(entry.address + entry.size + 0xfff) >> 12) }
-        return gfns.sorted().compactMap { gfn in memory.lookup(GuestFrameNumber(gfn)).map { (gfn, $0.frame) } }
+        return gfns.sorted().compactMap { gfn in memory.populated(GuestFrameNumber(gfn)).map { (gfn, $0.frame) } }
     }
 
     /// Pages from the first on that lie side by side in the pool and are all backed, or all not; at most 16 MiB.

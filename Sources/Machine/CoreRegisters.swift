@@ -3,11 +3,12 @@ import X86
 
 /// One entry of `.xen_prstatus`: `vcpu_guest_context` of a 64-bit guest (Xen `public/arch-x86/xen.h`).
 ///
-///     0 FPU (512, not filled) | 512 flags | 520 user registers (200) | 720 trap table (4096) | 4816 LDT base, entries
+///     0 FPU (512, as FXSAVE64 stores it) | 512 flags | 520 user registers (200) | 720 trap table (4096) | 4816 LDT base, entries
 ///     4832 GDT frames (128), 4960 GDT entries | 4968 kernel SS, SP | 4984 CR0-7 | 5048 DR0-7
 ///     5112 callbacks (3), vm_assist | 5144 FS base, GS base (kernel), GS base (user)
 enum CoreRegisters {
     static let contextSize = 5168
+    private static let flagHasFPU: UInt64 = 1 << 0
     private static let flagOnline: UInt64 = 1 << 5
     private static let order: [GPR] = [
         .r15, .r14, .r13, .r12, .rbp, .rbx, .r11, .r10, .r9, .r8, .rax, .rcx, .rdx, .rsi, .rdi,
@@ -17,7 +18,8 @@ enum CoreRegisters {
         let state = vcpu.registers
         var bytes = [UInt8](repeating: 0, count: contextSize)
         func put(_ offset: Int, _ value: UInt64) { bytes.replaceSubrange(offset..<offset + 8, with: CoreLayout.little(value)) }
-        put(512, vcpu.isOnline ? flagOnline : 0)
+        if let image = vcpu.floatingPoint { bytes.replaceSubrange(0..<512, with: image.prefix(512)) }
+        put(512, (vcpu.isOnline ? flagOnline : 0) | (vcpu.floatingPoint == nil ? 0 : flagHasFPU))
         for (index, value) in userRegisters(state).enumerated() { put(520 + index * 8, value) }
         put(4968, UInt64(state[.ss].selector))
         put(4976, state[.rsp])

@@ -24,16 +24,27 @@ extension GuestMemory {
 
     /// Populates the guest's pages and writes what they hold at the start.
     ///
+    /// - Parameter ownedPages: pages of RAM the guest is to own. When its map shows more, it gets each with the first touch, and no more than these.
     /// - Throws: an error when the image and the pool do not fit each other.
-    func fill(from image: BootImage) throws(OperatorError) {
+    func fill(from image: BootImage, ownedPages: Int) throws(OperatorError) {
         do throws(GuestMemoryError) {
-            for pages in image.ramRegions + [image.specialPages, image.acpiPages] {
+            try layOut(image.ramRegions, ownedPages: ownedPages)
+            for pages in [image.specialPages, image.acpiPages] {
                 try populate(GuestFrameNumber(pages.start), count: Int(pages.count))
             }
             for (index, chunk) in image.chunks.enumerated() { try write(chunk, after: image.chunks[..<index]) }
         } catch {
             throw OperatorError("the guest's memory cannot be filled: \(error)", code: .creationFailed)
         }
+    }
+
+    private func layOut(_ regions: [BootImage.PageRange], ownedPages: Int) throws(GuestMemoryError) {
+        guard ownedPages < regions.reduce(0, { $0 + Int($1.count) }) else {
+            for pages in regions { try populate(GuestFrameNumber(pages.start), count: Int(pages.count)) }
+            return
+        }
+        for pages in regions { try populateOnDemand(GuestFrameNumber(pages.start), count: Int(pages.count), stock: 0) }
+        addToStock(ownedPages)
     }
 
     /// Fresh memory is zero: only what earlier chunks wrote has to be cleared.

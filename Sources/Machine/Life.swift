@@ -64,7 +64,7 @@ final class Life {
         memory = try GuestMemory.reserve(
             pageCount: configuration.poolPageCount,
             wish: configuration.poolPageCount - configuration.maximumPages + Self.pages(HostMemory.largestMaximumKiB(description)))
-        try memory.fill(from: image)
+        try memory.fill(from: image, ownedPages: Int(description.memoryKiB / 4))
         // The chunks share storage with kernel and ramdisk.
         image.chunks = []
         let clock = GuestClock(showsLocalTime: description.localtime, offsetSeconds: description.rtcTimeOffsetSeconds)
@@ -252,6 +252,14 @@ final class Life {
         domain.setMaximumPages(Self.pages(kib))
     }
 
+    /// Sets what the guest is to own, as far as that is not the work of its balloon.
+    ///
+    /// - Throws: as ``setMaximumMemory(kib:)``; nothing has changed then.
+    func setTarget(kib: UInt64) throws(OperatorError) {
+        try setMaximumMemory(kib: kib)
+        domain.raiseTarget(ramPages: Int(kib / 4))
+    }
+
     /// Stops the domain if it has not stopped, ends the threads that execute it, and cuts its backends off. Memory and xenstore stay.
     func halt() {
         domain.shutdown(.powerOff)
@@ -277,6 +285,8 @@ final class Life {
     var core: CoreDump {
         CoreDump(
             memory: memory, memoryMap: domain.configuration.memoryMap, version: description.xenVersion,
-            vcpus: threads.map { CoreDump.VCPU(registers: $0.registerState, isOnline: $0.vcpu.isOnline) })
+            vcpus: threads.map {
+                CoreDump.VCPU(registers: $0.registerState, floatingPoint: $0.floatingPointImage, isOnline: $0.vcpu.isOnline)
+            })
     }
 }

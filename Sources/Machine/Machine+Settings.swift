@@ -63,7 +63,7 @@ extension Machine {
                 remedy: "raise maxmem= in its configuration and restart it", code: .invalid)
         }
         let life = try runningLife()
-        try life.setMaximumMemory(kib: kib)
+        try life.setTarget(kib: kib)
         try life.write([("\(life.home)/memory/target", "\(kib)")])
         var new = description
         new.memoryKiB = kib

@@ -102,9 +102,6 @@ public final class Machine {
     private func reportIgnoredKeys() {
         if !description.apic { log.write("apic=0 has no effect: a PVH guest has local APICs, as on Xen") }
         if !description.acpi { log.write("acpi=0 has no effect: a PVH guest has ACPI tables, as on Xen") }
-        if description.timerMode == .delayForMissedTicks {
-            log.write("timer_mode=\"delay_for_missed_ticks\": missed ticks are delivered later, but the guest's time is not held back")
-        }
         if description.tscMode == .native { log.write("tsc_mode=\"native\" has no effect of its own: the TSC always counts at 1 GHz here") }
         if description.softAffinity != nil { log.write("cpus_soft= has no effect: the host knows hard affinity only") }
         if description.nestedHVM { log.write("nestedhvm=1 has no effect: this version offers no nested virtualisation") }

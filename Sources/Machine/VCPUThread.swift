@@ -121,6 +121,8 @@ final class VCPUThread: @unchecked Sendable {
 
     /// The vCPU's registers; only while it executes nothing.
     var registerState: RegisterState { engine.registerState }
+    /// Its floating-point registers, as ``VirtualCPU/floatingPointImage``; only while it executes nothing.
+    var floatingPointImage: [UInt8]? { engine.floatingPointImage }
 
     var isExecuting: Bool { !parking.isResting }
     /// The vCPU waits for an event, whether the domain is paused or not.

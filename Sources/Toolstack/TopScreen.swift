@@ -68,7 +68,8 @@ struct TopScreen {
         firstGuest = max(0, min(firstGuest, picture.blocks.count - 1))
         firstCharacter = min(firstCharacter, max(0, (picture.columns.text.count - columns + Self.step - 1) / Self.step * Self.step))
         // The names stay where they are.
-        func cut(_ text: String) -> String { String(text.prefix(picture.nameWidth) + text.dropFirst(picture.nameWidth + firstCharacter)) }
+        let fixed = picture.nameWidth + 1
+        func cut(_ text: String) -> String { String(text.prefix(fixed) + text.dropFirst(fixed + firstCharacter)) }
         var lines = picture.heading.map { (text: $0, standsOut: false) }
         lines += ([picture.columns] + picture.blocks.dropFirst(firstGuest).joined()).map { line in
             (line.kind == .details ? line.text : cut(line.text), line.kind == .columns)

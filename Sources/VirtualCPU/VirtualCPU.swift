@@ -58,6 +58,8 @@ public protocol VirtualCPU: AnyObject {
 
     /// The whole state, in and out. Setting it resets nothing else.
     var registerState: RegisterState { get set }
+    /// What `registerState` lacks: 512 bytes as FXSAVE64 stores x87, MMX and SSE registers; nil where the engine has none.
+    var floatingPointImage: [UInt8]? { get }
     func general(_ register: GPR) -> UInt64
     func setGeneral(_ register: GPR, _ value: UInt64)
     /// True when the vCPU is in 64-bit mode now (EFER.LMA and CS.L): which hypercall ABI its caller uses.
@@ -73,4 +75,8 @@ public protocol VirtualCPU: AnyObject {
     /// Copies into the guest's current linear address space; false when any byte is not mapped writable to RAM, with an
     /// unspecified part written.
     func writeLinear(_ address: UInt64, from buffer: UnsafeRawBufferPointer) -> Bool
+}
+
+extension VirtualCPU {
+    public var floatingPointImage: [UInt8]? { nil }
 }

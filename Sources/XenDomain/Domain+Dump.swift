@@ -7,11 +7,12 @@ import XenABI
 extension Domain {
     /// The domain, its memory and its vCPUs (Xen's key `q`).
     public func describeState() -> [String] {
-        let memory = memoryState.withLock { ($0.totalPages, $0.maximumPages, $0.demandPages, $0.pins.count) }
+        let pages = memoryState.withLock { ($0.totalPages, $0.maximumPages, $0.demandPages, $0.pins.count) }
         let reason = shutdownReason.map { "\($0.rawValue)" } ?? "none"
         return [
             "General information for domain \(configuration.domainID):",
-            "    nr_pages=\(memory.0) max_pages=\(memory.1) demand_pages=\(memory.2) pinned_pages=\(memory.3)",
+            "    nr_pages=\(pages.0) max_pages=\(pages.1) demand_pages=\(pages.2) pinned_pages=\(pages.3)",
+            "    PoD entries=\(memory.demand.frames) cachesize=\(memory.demand.stock)",
             "    paused=\(isPaused ? 1 : 0) shutdown=\(reason) abi=\(is32Bit ? 32 : 64)",
             "VCPU information for domain \(configuration.domainID):",
         ] + vcpus.flatMap { $0.describeState() }

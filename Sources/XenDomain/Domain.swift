@@ -45,6 +45,9 @@ public final class Domain: @unchecked Sendable {
     /// - Throws: ``DomainError``; frames taken from `memory` until then stay taken.
     public init(_ configuration: DomainConfiguration, memory: GuestMemory, host: any DomainHost) throws(DomainError) {
         try Self.validate(configuration)
+        var configuration = configuration
+        // A counter that stands now and then, on each vCPU for itself, is none a guest may take for a clock.
+        if configuration.holdsTSC { configuration.hasInvariantTSC = false }
         self.configuration = configuration
         self.memory = memory
         self.host = host
@@ -60,6 +63,7 @@ public final class Domain: @unchecked Sendable {
         fillReservedGrants()
         writeWallClock()
         for vcpu in vcpus { vcpu.updateTime() }
+        if configuration.demandPages > 0 { watchStock() }
     }
 
     private static func validate(_ configuration: DomainConfiguration) throws(DomainError) {

@@ -43,10 +43,10 @@ public struct DomainConfiguration: Sendable {
     public var memoryMap: [MemoryMapEntry]
     /// Pages the domain may own, without those of the hypervisor. Default: RAM of the map and 1 MiB.
     public var maximumPages: Int
-    /// Pages the builder has populated. Default: all pages the map names, counted once.
+    /// Pages the guest owns at the start, touched or not. Default: all pages the map names, counted once.
     public var initialPages: Int
-    /// Pages among those populated that do not count as the guest's: it sees more memory than it is to have, and is expected to
-    /// give so many back. `initialPages` does not contain them.
+    /// Frames of the map beyond `initialPages`: the guest sees more memory than it is to own, and is expected to give so many back
+    /// before it has touched all it owns. The frames of the map wait for their first touch then, with a stock of so many fewer pages.
     public var demandPages = 0
     /// Frames the grant table may grow to; 1 to 65535.
     public var maximumGrantFrames = 64
@@ -87,15 +87,19 @@ public struct DomainConfiguration: Sendable {
     /// Pages of host memory a pool needs for this domain: what the guest may own and what the hypervisor adds.
     public var poolPageCount: Int { maximumPages + demandPages + 1 + maximumGrantFrames }
 
-    /// What `HVM_PARAM_TIMER_MODE` means for a periodic timer of the APIC. Time goes on while ticks are missed: of
-    /// `delay_for_missed_ticks` (0) guests get the ticks, not the delay.
+    /// What `HVM_PARAM_TIMER_MODE` means for a periodic timer of the APIC.
     var missedTicks: MissedTicks {
         switch parameters[HVMParameter.timerMode] {
+        case 0: .delayed
         case 2: .dropped
         case 3: .merged
         default: .delivered
         }
     }
+
+    /// True when the TSC of a vCPU stands while the vCPU's time is held. As in Xen a native TSC does not, and the time of `vcpu_time_info`
+    /// never does: the timers of vcpu_op are set in it.
+    var holdsTSC: Bool { missedTicks == .delayed && tscMode != .native }
 
     static func ramPages(_ map: [MemoryMapEntry]) -> Int {
         map.filter { $0.type == .ram }.reduce(0) { $0 + Int(truncatingIfNeeded: $1.size >> 12) }

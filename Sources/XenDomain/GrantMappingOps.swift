@@ -42,7 +42,7 @@ enum GrantMappingOps {
     ) throws(GrantStatus)
         -> UInt32
     {
-        if memory.lookup(mapping.gfn) != nil {
+        if memory.isOccupied(mapping.gfn) {
             do throws(XenError) { try state.remove(mapping.gfn, memory) } catch { throw .generalError }
         }
         let handle = try state.grants.addMapping(mapping)

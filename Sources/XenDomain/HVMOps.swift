@@ -93,7 +93,7 @@ enum HVMOps {
     private static func getMemoryType(_ context: HypercallContext, _ argument: UInt64) throws(XenError) {
         var wire = try context.read(argument, count: 16)
         try context.requireSelf(wire.u16(0))
-        let isRAM = context.domain.memory.lookup(GuestFrameNumber(wire.u64(8))) != nil
+        let isRAM = context.domain.memory.isOccupied(GuestFrameNumber(wire.u64(8)))
         wire.set(2, UInt16(isRAM ? 0 : 2))
         try context.write(argument, wire)
     }

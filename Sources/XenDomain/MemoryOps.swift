@@ -31,16 +31,26 @@ enum MemoryOps {
             _ = try context.read(argument, count: context.pick(72, 44))
             throw .notImplemented
         case MemoryOp.setMemoryMap, MemoryOp.setPoDTarget, MemoryOp.getPoDTarget, MemoryOp.accessOp, MemoryOp.acquireResource:
-            _ = try context.read(argument, count: context.pick(24, 16))
+            _ = try context.read(argument, count: foreignSize(context, operation))
             throw .notPermitted
         case MemoryOp.getVNUMAInfo:
-            _ = try context.read(argument, count: 16)
+            _ = try context.read(argument, count: 40)
             throw .notSupported
         case MemoryOp.reservedDeviceMemoryMap:
             _ = try context.read(argument, count: context.pick(24, 16))
             try context.store(argument &+ 4, UInt32(0))
             return 0
         default: throw .notImplemented
+        }
+    }
+
+    /// Bytes of the structure of an operation on another domain.
+    private static func foreignSize(_ context: HypercallContext, _ operation: Int) -> Int {
+        switch operation {
+        case MemoryOp.setMemoryMap: context.pick(24, 12)
+        case MemoryOp.accessOp: context.pick(32, 24)
+        case MemoryOp.acquireResource: 32
+        default: 40
         }
     }
 

@@ -12,8 +12,8 @@ struct MemoryState: Sendable {
     /// Pages the guest owns, mapped or not; the hypervisor's own pages are not counted.
     var totalPages: Int
     var maximumPages: Int
-    /// Pages of the guest's map beyond what it owns at the start. They stand in the p2m and cost memory once they are touched;
-    /// the guest's balloon gives them back before any other.
+    /// Frames of the guest's map beyond the pages it owns: they wait for a first touch (`GuestMemory.Demand`) and there are so many
+    /// fewer pages than frames. The guest's balloon has to give so many frames back; what it gives back first counts for that.
     var demandPages: Int
     /// The hypervisor's own pages that the guest may map, and where each is mapped now.
     var special: [FrameIndex: SpecialPage]
@@ -47,19 +47,38 @@ struct MemoryState: Sendable {
     /// - Throws: `.noEntry` when nothing is mapped there, `.busy` for a mapped grant, which has to be unmapped as one.
     mutating func remove(_ gfn: GuestFrameNumber, _ memory: GuestMemory) throws(XenError) {
         guard grants.mappingHandle(at: gfn) == nil else { throw .busy }
+        if memory.cancelDemand(gfn) { return giveUp(memory, stock: 0) }
         guard let frame = memory.unmap(gfn) else { throw .noEntry }
         if special[frame] != nil {
             special[frame] = SpecialPage()
             return
         }
-        if demandPages > 0 { demandPages -= 1 } else { totalPages -= 1 }
+        giveUp(memory, stock: 1)
         if pins[frame] != nil { abandoned.insert(frame) } else { memory.freeFrame(frame) }
+    }
+
+    /// Counts a frame less. While there are fewer pages than frames the guest keeps what it owns: a page it gave back goes into the
+    /// stock of those that wait. Afterwards it owns a page less.
+    private mutating func giveUp(_ memory: GuestMemory, stock: Int) {
+        let isOwed = demandPages > 0
+        if isOwed { demandPages -= 1 } else { totalPages -= 1 }
+        memory.addToStock(isOwed ? stock : stock - 1)
+    }
+
+    /// What the guest is to own, before its balloon has brought that about. As in Xen, a higher target counts at once, as far as frames
+    /// wait for pages; a lower one is the balloon's work.
+    mutating func raiseTarget(to pages: Int, _ memory: GuestMemory) {
+        let more = min(pages - totalPages, demandPages)
+        guard more > 0 else { return }
+        totalPages += more
+        demandPages -= more
+        memory.addToStock(more)
     }
 
     /// Gives the guest a zeroed page at `gfn`, in place of whatever was there.
     mutating func populate(_ gfn: GuestFrameNumber, _ memory: GuestMemory) throws(XenError) {
         guard gfn.rawValue < 1 << (GuestMemory.physicalAddressBits - 12) else { throw .invalidArgument }
-        if memory.lookup(gfn) != nil { try remove(gfn, memory) }
+        if memory.isOccupied(gfn) { try remove(gfn, memory) }
         guard totalPages < maximumPages else { throw .noMemory }
         do {
             try memory.map(gfn, to: memory.allocateFrame())
@@ -70,7 +89,7 @@ struct MemoryState: Sendable {
     /// Maps a page of the hypervisor at `gfn`: RAM there is released, and its old place is emptied.
     mutating func mapSpecial(_ frame: FrameIndex, at gfn: GuestFrameNumber, _ memory: GuestMemory) throws(XenError) {
         guard gfn.rawValue < 1 << (GuestMemory.physicalAddressBits - 12) else { throw .invalidArgument }
-        if memory.lookup(gfn) != nil { try remove(gfn, memory) }
+        if memory.isOccupied(gfn) { try remove(gfn, memory) }
         if let old = special[frame]?.gfn { memory.unmap(old) }
         do { try memory.map(gfn, to: frame) } catch { throw .invalidArgument }
         special[frame] = SpecialPage(gfn: gfn)
@@ -82,7 +101,7 @@ struct MemoryState: Sendable {
             grants.mappingHandle(at: from) == nil
         else { throw .invalidArgument }
         guard from != to else { return }
-        if memory.lookup(to) != nil { try remove(to, memory) }
+        if memory.isOccupied(to) { try remove(to, memory) }
         memory.unmap(from)
         do { try memory.map(to, to: frame, isWritable: isWritable) } catch { throw .invalidArgument }
         if special[frame] != nil { special[frame] = SpecialPage(gfn: to) }

@@ -54,7 +54,10 @@ extension VCPU: VirtualCPUEnvironment {
     public func acknowledgeInterrupt() -> UInt8? {
         let global = pendingGlobalUpcall
         if global != 0 { return global }
-        return withLAPIC { $0.acknowledge() }
+        guard tracksHeldTime else { return withLAPIC { $0.acknowledge { domain.host.now() } } }
+        let (vector, lag) = withLAPIC { ($0.acknowledge { domain.host.now() }, $0.lag) }
+        hold(lag: lag)
+        return vector
     }
 
     public func shouldLeave() -> Bool { mustLeave }

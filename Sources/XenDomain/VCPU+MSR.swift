@@ -112,7 +112,7 @@ extension VCPU {
         }
     }
 
-    private func setTSCOffset(_ offset: UInt64) {
+    func setTSCOffset(_ offset: UInt64) {
         tscOffset.store(offset, ordering: .relaxed)
         updateTime()
     }

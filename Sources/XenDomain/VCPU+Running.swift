@@ -44,6 +44,7 @@ extension VCPU {
         case .tripleFault: domain.tripleFault()
         case .crashed(let message): domain.crash("vCPU \(index): \(message)")
         }
+        leaveTime()
         guard domain.shutdownReason == nil else { return .stopped }
         if isRunnable { return .again }
         changeRunstate(to: isOnline ? RunstateLayout.blocked : RunstateLayout.offline, cpu)
@@ -54,6 +55,7 @@ extension VCPU {
         if wait.exchange(.none, ordering: .sequentiallyConsistent) == .polling { endPoll() }
         clearLeave()
         if domain.isPaused || domain.shutdownReason != nil || !isOnline { requestLeave() }
+        enterTime()
         if let state = start.withLock({ $0.takeState() }) { cpu.registerState = state }
         changeRunstate(to: RunstateLayout.running, cpu)
     }

@@ -46,6 +46,10 @@ public final class VCPU: @unchecked Sendable {
     let registers: Mutex<ModelSpecificState>
     /// Guest TSC minus host TSC.
     let tscOffset = Atomic<UInt64>(0)
+    /// Ticks by which the guest's TSC is behind because its time was held; contained in `tscOffset`.
+    let heldTicks = Atomic<UInt64>(0)
+    /// True when the domain's timer mode makes a difference between a vCPU that is held and one that is not.
+    let tracksHeldTime: Bool
     private let infoIsRegistered = Atomic<Bool>(false)
 
     /// Behind the last member of the shared page.
@@ -55,8 +59,9 @@ public final class VCPU: @unchecked Sendable {
         self.index = index
         self.domain = domain
         memory = domain.memory
-        lapic = Mutex(
-            LocalAPIC(identifier: UInt32(index) * 2, isBootProcessor: index == 0, missedTicks: domain.configuration.missedTicks))
+        let missedTicks = domain.configuration.missedTicks
+        tracksHeldTime = missedTicks == .delayed || missedTicks == .dropped
+        lapic = Mutex(LocalAPIC(identifier: UInt32(index) * 2, isBootProcessor: index == 0, missedTicks: missedTicks))
         infoPosition = Atomic(Self.firstInfoPosition(index, domain))
         online = Atomic(index == 0)
         clock = Mutex(VCPUClock(state: index == 0 ? RunstateLayout.runnable : RunstateLayout.offline, now: domain.host.now()))

@@ -47,14 +47,19 @@ enum VCPUOps {
 
     /// The address is used with the page tables that are loaded when the vCPU changes its state.
     private static func registerRunstateArea(_ context: HypercallContext, _ vcpu: VCPU, _ argument: UInt64) throws(XenError) {
-        let address = try context.readWord(argument)
+        let address = try areaAddress(context, argument)
         let area = VCPUClock.GuestArea.linear(address)
         try context.write(address, runstate(vcpu).wire(is64Bit: context.is64Bit))
         vcpu.clock.withLock { $0.runstateArea = area }
     }
 
+    /// The address is one form of a union that has 8 bytes for every caller.
+    private static func areaAddress(_ context: HypercallContext, _ argument: UInt64) throws(XenError) -> UInt64 {
+        try context.read(argument, count: 8).word(0, is64Bit: context.is64Bit)
+    }
+
     private static func registerTimeArea(_ context: HypercallContext, _ vcpu: VCPU, _ argument: UInt64) throws(XenError) {
-        let address = try context.readWord(argument)
+        let address = try areaAddress(context, argument)
         vcpu.clock.withLock { $0.timeArea = .linear(address) }
         try context.write(address, vcpu.timeInfo)
     }

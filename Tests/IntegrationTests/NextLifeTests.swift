@@ -77,7 +77,7 @@ extension GuestTests {
         func deaf() throws {
             let workshop = try Workshop()
             // The kernel does not watch for requests.
-            let file = try workshop.configuration(extra: "console=hvc0 initcall_blacklist=__setup_shutdown_event")
+            let file = try workshop.configuration(extra: "console=hvc0 initcall_blacklist=xen_setup_shutdown_event")
             #expect(try workshop.martlet("create", "-q", "--timeout=300", file, seconds: 60).code == 0)
             try awaitShell("linux", workshop)
             let reset = try workshop.martlet("reboot", "-F", "-w", "linux", seconds: 100)

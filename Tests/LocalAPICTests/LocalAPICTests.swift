@@ -104,19 +104,19 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
     func priorities() {
         var apic = enabled()
         for vector in [0x31, 0x45, 0x41] as [UInt8] { apic.raise(vector) }
-        let result4 = apic.acknowledge()
+        let result4 = apic.acknowledge { 0 }
         #expect(result4 == 0x45)
         #expect(apic.deliverable == nil)
         #expect(apic.processorPriority == 0x40)
         let result5 = apic.write(LocalAPICRegister.endOfInterrupt, 0, now: 0)
         #expect(result5 == .none)
-        let result6 = apic.acknowledge()
+        let result6 = apic.acknowledge { 0 }
         #expect(result6 == 0x41)
         _ = apic.write(LocalAPICRegister.endOfInterrupt, 0, now: 0)
-        let result7 = apic.acknowledge()
+        let result7 = apic.acknowledge { 0 }
         #expect(result7 == 0x31)
         apic.raise(0x51)
-        let result8 = apic.acknowledge()
+        let result8 = apic.acknowledge { 0 }
         #expect(result8 == 0x51)
     }
 
@@ -148,7 +148,7 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
         var apic = enabled()
         apic.raise(0x45)
         #expect(apic.read(LocalAPICRegister.interruptRequest + 0x20, now: 0) == 1 << 5)
-        _ = apic.acknowledge()
+        _ = apic.acknowledge { 0 }
         #expect(apic.read(LocalAPICRegister.interruptRequest + 0x20, now: 0) == 0)
         #expect(apic.read(LocalAPICRegister.inService + 0x20, now: 0) == 1 << 5)
     }
@@ -157,7 +157,7 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
     func level() {
         var apic = enabled()
         apic.raise(0x60, isLevelTriggered: true)
-        _ = apic.acknowledge()
+        _ = apic.acknowledge { 0 }
         let result10 = apic.write(LocalAPICRegister.endOfInterrupt, 0, now: 0)
         #expect(result10 == .endOfInterrupt(0x60))
     }
@@ -167,7 +167,7 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
         var apic = enabled()
         _ = apic.write(LocalAPICRegister.lvtError, 0x50, now: 0)
         apic.raise(3)
-        let result11 = apic.acknowledge()
+        let result11 = apic.acknowledge { 0 }
         #expect(result11 == 0x50)
         #expect(apic.read(LocalAPICRegister.errorStatus, now: 0) == 0)
         _ = apic.write(LocalAPICRegister.errorStatus, 0, now: 0)
@@ -290,7 +290,7 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
         apic.fireTimer(now: 999)
         #expect(apic.deliverable == nil)
         apic.fireTimer(now: 1000)
-        let result14 = apic.acknowledge()
+        let result14 = apic.acknowledge { 0 }
         #expect(result14 == 0x40)
         #expect(apic.timerDeadline == nil)
         #expect(apic.read(LocalAPICRegister.currentCount, now: 1500) == 0)
@@ -304,7 +304,7 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
         _ = apic.write(LocalAPICRegister.initialCount, 10_000, now: 0)
         #expect(apic.timerDeadline == 100_000)
         apic.fireTimer(now: 350_000)
-        let result15 = apic.acknowledge()
+        let result15 = apic.acknowledge { 0 }
         #expect(result15 == 0x40)
         #expect(apic.deliverable == nil)
         #expect(apic.timerDeadline == 400_000)
@@ -342,7 +342,7 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
         #expect(apic.tscDeadline == 5000)
         #expect(apic.timerDeadline == 700)
         apic.fireTimer(now: 700)
-        let result16 = apic.acknowledge()
+        let result16 = apic.acknowledge { 0 }
         #expect(result16 == 0x40)
         #expect(apic.tscDeadline == 0)
     }
@@ -363,7 +363,7 @@ private func enabled(id: UInt32 = 0, x2: Bool = false, isBoot: Bool = true) -> L
             case 0: _ = apic.setBase(0xfee0_0000 | value & 0xf00)
             case 1: _ = apic.writeMSR(0x800 + UInt32(next() & 0xff), value, now: next())
             case 2: apic.fireTimer(now: next())
-            case 3: _ = apic.acknowledge()
+            case 3: _ = apic.acknowledge { 0 }
             case 4: _ = apic.read(Int(next() & 0xfff), now: next())
             case 5: apic.raise(UInt8(truncatingIfNeeded: value))
             default: _ = apic.write(Int(next() & 0xfff), UInt32(truncatingIfNeeded: value), now: next())

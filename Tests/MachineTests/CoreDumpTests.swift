@@ -6,30 +6,7 @@ import TestSupport
 import Testing
 
 @Suite("Core dumps") struct CoreDumpTests {
-    /// The sections of an ELF64 file by name.
-    private func sections(_ file: [UInt8]) -> [String: (offset: Int, size: Int, entry: Int)] {
-        func number(_ at: Int, _ count: Int) -> Int { (0..<count).reduce(0) { $0 | Int(file[at + $1]) << ($1 * 8) } }
-        let (start, count, names) = (number(40, 8), number(60, 2), number(62, 2))
-        let nameOffset = number(start + names * 64 + 24, 8)
-        var result: [String: (offset: Int, size: Int, entry: Int)] = [:]
-        for index in 1..<count {
-            let at = start + index * 64
-            let name = file[(nameOffset + number(at, 4))...].prefix { $0 != 0 }
-            result[String(decoding: name, as: UTF8.self)] = (number(at + 24, 8), number(at + 32, 8), number(at + 56, 8))
-        }
-        return result
-    }
-
-    private func bytes(_ path: String) throws -> [UInt8] {
-        let number = unsafe open(path, O_RDONLY)
-        try #require(number >= 0)
-        var bytes: [UInt8] = []
-        let file = Descriptor(number)
-        while case .bytes = file.read(into: &bytes, limit: 1 << 20) {}
-        return bytes
-    }
-
-    private func word(_ file: [UInt8], _ at: Int) -> UInt64 { (0..<8).reduce(0) { $0 | UInt64(file[at + $1]) << UInt64($1 * 8) } }
+    private func bytes(_ path: String) -> [UInt8] { Array(Scratch.text(path).utf8) }
 
     @Test("A core holds the registers and every page of the guest, found by its frame number; the guest goes on")
     func core() throws {
@@ -40,22 +17,67 @@ import Testing
         #expect(try running.ask(.dumpCore(path: path)) == .ok)
         #expect(try eventually { try running.status.state.letters == "r-----" })
 
-        let file = try bytes(path)
-        #expect(Array(file[..<6]) == [0x7f, 0x45, 0x4c, 0x46, 2, 1] && file[16] == 4 && file[18] == 62)
-        let sections = sections(file)
-        let (frames, pages) = (try #require(sections[".xen_pfn"]), try #require(sections[".xen_pages"]))
-        #expect(frames.size / 8 == pages.size / 4096 && pages.size >= 8 << 20 && pages.entry == 4096 && pages.offset % 4096 == 0)
-        let index = try #require((0..<frames.size / 8).first { word(file, frames.offset + $0 * 8) == 0x100 })
-        let page = pages.offset + index * 4096
-        #expect(Array(file[page..<page + 4]) == [0xde, 0xad, 0xbe, 0xef])
-        let registers = try #require(sections[".xen_prstatus"])
-        #expect(registers.size == 5168 && registers.entry == 5168)
-        #expect(word(file, registers.offset + 520 + 128) == 0x10_0000)
-        let notes = try #require(sections[".note.Xen"])
-        let header = notes.offset + 16 + 16
-        #expect(word(file, header) == 0xf00f_ebee && word(file, header + 8) == 1 && word(file, header + 16) == UInt64(frames.size / 8))
+        let core = try CoreFile(path)
+        let (frames, pages) = (try #require(core.sections[".xen_pfn"]), try #require(core.sections[".xen_pages"]))
+        #expect(pages.size >= 8 << 20 && pages.entrySize == 4096 && frames.entrySize == 8)
+        #expect(core.page(0x100)?.prefix(4) == [0xde, 0xad, 0xbe, 0xef])
+        let registers = try #require(core.sections[".xen_prstatus"])
+        #expect(registers.size == CoreFile.contextSize && registers.entrySize == CoreFile.contextSize)
+        let context = Array(core.context(0))
+        #expect(CoreFile.number(context, 520 + 128, 8) == 0x10_0000, "RIP")
+        #expect(CoreFile.number(context, 512, 8) == 1 << 5, "online, without floating-point registers: the script has none")
         var status = stat()
         #expect(unsafe stat(path, &status) == 0 && status.st_blocks * 512 < 4 << 20, "pages nobody touched are holes")
+        #expect(try running.ask(.destroy) == .ok)
+        #expect(running.join() == .destroyed)
+    }
+
+    @Test("The notes are those of the format, in its order")
+    func notes() throws {
+        let guest = try TestGuest()
+        let running = try guest.start { $0.compute() }
+        let path = "\(guest.scratch.path)/core"
+        #expect(try running.ask(.dumpCore(path: path)) == .ok)
+        let core = try CoreFile(path)
+        #expect(core.notes.map(\.type) == [0x200_0000, 0x200_0001, 0x200_0002, 0x200_0003])
+        #expect(core.notes.allSatisfy { $0.name == "Xen" })
+        #expect(core.notes[0].content.isEmpty)
+        // Magic of a guest with its own physical map, vCPUs, pages, bytes of a page.
+        let header = (0..<4).map { CoreFile.number(core.notes[1].content, $0 * 8, 8) }
+        #expect(header == [0xf00f_ebee, 1, UInt64(core.pageCount), 4096])
+        let version = core.notes[2].content
+        #expect(version.count == 16 + 16 + 144 + 1024 + 64 + 16)
+        #expect(CoreFile.number(version, 0, 8) == 4 && CoreFile.number(version, 8, 8) == 20)
+        #expect(CoreFile.number(version, version.count - 8, 8) == 4096)
+        #expect(core.notes[3].content == [1, 0, 0, 0, 0, 0, 0, 0])
+        #expect(try running.ask(.destroy) == .ok)
+        #expect(running.join() == .destroyed)
+    }
+
+    @Test("A core holds the floating-point registers as FXSAVE stores them")
+    func floatingPoint() throws {
+        let code: [UInt8] =
+            [0xb8, 0, 6, 0, 0, 0x0f, 0x22, 0xe0]  // CR4.OSFXSR and OSXMMEXCPT
+            + [0x66, 0x0f, 0x6e, 0xd8]  // movd xmm3, eax
+            + [0xdb, 0xe3, 0xd9, 0xe8, 0xd9, 0xeb]  // fninit; fld1; fldpi
+            + [0xc6, 0x05, 0, 0x10, 0x10, 0, 1, 0xeb, 0xfe]  // a mark at 0x101000; jmp to itself
+        let guest = try TestGuest(code: code + [UInt8](repeating: 0, count: 0x2000 - code.count))
+        let running = try guest.start()
+        #expect(try running.ask(.unpause) == .ok)
+        let path = "\(guest.scratch.path)/core"
+        let hasRun = try eventually {
+            #expect(try running.ask(.dumpCore(path: path)) == .ok)
+            return try CoreFile(path).page(0x101)?.first == 1
+        }
+        #expect(hasRun)
+        let context = Array(try CoreFile(path).context(0))
+        #expect(CoreFile.number(context, 512, 8) == 1 << 5 | 1 << 0)
+        // Control word, TOP 6, tags of registers 6 and 7, MXCSR.
+        #expect(CoreFile.number(context, 0, 2) == 0x37f && CoreFile.number(context, 2, 2) >> 11 & 7 == 6)
+        #expect(context[4] == 0xc0 && CoreFile.number(context, 24, 4) == 0x1f80 && CoreFile.number(context, 28, 4) == 0xffff)
+        #expect(CoreFile.number(context, 32, 8) == 0xc90f_daa2_2168_c235 && CoreFile.number(context, 40, 2) == 0x4000, "pi")
+        #expect(CoreFile.number(context, 48, 8) == 1 << 63 && CoreFile.number(context, 56, 2) == 0x3fff, "one")
+        #expect(CoreFile.number(context, 160 + 48, 8) == 0x600 && CoreFile.number(context, 168 + 48, 8) == 0)
         #expect(try running.ask(.destroy) == .ok)
         #expect(running.join() == .destroyed)
     }
@@ -131,7 +153,7 @@ import Testing
         #expect(child.wait() == -SIGKILL)
         let names = Scratch.names(in: guest.scratch.path).filter { $0.hasPrefix("core") }
         #expect(names.isEmpty || names == ["core"])
-        if !names.isEmpty { #expect(try sections(bytes(path))[".shstrtab"] != nil, "what has the name is whole") }
+        if !names.isEmpty { #expect(throws: Never.self, "what has the name is whole") { try CoreFile(path) } }
     }
 
     @Test("Where files need a name, the next core removes what a killed writer left, and nothing else")
@@ -147,11 +169,11 @@ import Testing
         try second.finish()
         try writing.write { #expect($0.writeAll([3, 3]).code == 0) }
         try writing.finish()
-        #expect(try bytes(path) == [3, 3])
+        #expect(bytes(path) == [3, 3])
         let third = try UnfinishedFile(for: path)
         try third.write { #expect($0.writeAll([4]).code == 0) }
         try third.finish()
-        #expect(try bytes(path) == [4], "an earlier file gives way")
+        #expect(bytes(path) == [4], "an earlier file gives way")
         #expect(Scratch.names(in: scratch.path) == ["core", "core.124.old", "core.x.new", "other.123.new"])
     }
 }

@@ -14,21 +14,6 @@ import XenDomain
         return machine.call(Hypercall.memoryOp, UInt64(operation), at)
     }
 
-    @Test("Pages beyond what a guest is to own are given back first, and count then as if they had never been there")
-    func demandPages() throws {
-        var configuration = Machine.configuration()
-        configuration.demandPages = 0x100
-        configuration.initialPages -= 0x100
-        configuration.maximumPages -= 0x100
-        let machine = try Machine(configuration)
-        let total = machine.domain.totalPages
-        #expect(total == configuration.initialPages && machine.domain.demandPages == 0x100)
-        #expect(reserve(machine, MemoryOp.decreaseReservation, first: 0x2000, count: 0x100) == 0x100)
-        #expect(machine.domain.totalPages == total && machine.domain.demandPages == 0)
-        #expect(reserve(machine, MemoryOp.decreaseReservation, first: 0x3000, count: 0x10) == 0x10)
-        #expect(machine.domain.totalPages == total - 0x10)
-    }
-
     @Test("A lower limit takes nothing away and gives nothing; a higher one lets the guest take more")
     func maximum() throws {
         var configuration = Machine.configuration()

@@ -116,7 +116,12 @@ final class Machine: @unchecked Sendable {
     init(_ configuration: DomainConfiguration = Machine.configuration(), is64Bit: Bool = true) throws {
         let memory = try GuestMemory(poolPageCount: configuration.poolPageCount)
         for entry in configuration.memoryMap {
-            try memory.populate(GuestFrameNumber(entry.address >> 12), count: Int((entry.size + 0xfff) >> 12))
+            let (first, count) = (GuestFrameNumber(entry.address >> 12), Int((entry.size + 0xfff) >> 12))
+            if configuration.demandPages > 0, entry.type == .ram {
+                try memory.populateOnDemand(first, count: count, stock: count - configuration.demandPages)
+            } else {
+                try memory.populate(first, count: count)
+            }
         }
         self.memory = memory
         domain = try Domain(configuration, memory: memory, host: host)

@@ -191,29 +191,3 @@ import XenDomain
         #expect(machine.bytes(0x104000 + (is64Bit ? 2304 : 3072), 16).allSatisfy { $0 == 0 })
     }
 }
-
-@Suite("timer_mode") struct TimerModeTests {
-    @Test(
-        "A periodic APIC timer goes on through a pause as the domain's mode says",
-        arguments: [(UInt64(0), 10), (1, 10), (2, 0), (3, 1)])
-    func pause(mode: UInt64, late: Int) throws {
-        var configuration = Machine.configuration()
-        configuration.parameters[HVMParameter.timerMode] = mode
-        let machine = try Machine(configuration)
-        let vcpu = machine.domain.vcpus[0]
-        let apic: [(UInt64, UInt32)] = [(0xf0, 0x1ff), (0x320, 0x2_0040), (0x3e0, 0xb), (0x380, 100_000)]
-        for (offset, value) in apic { vcpu.writePhysical(GuestPhysicalAddress(0xfee0_0000 + offset), byteCount: 4, value: UInt64(value)) }
-        machine.domain.pause()
-        for _ in 0..<10 {
-            machine.host.advance(1_000_000)
-            machine.domain.fireTimers(now: machine.host.now())
-        }
-        machine.domain.unpause()
-        var taken = 0
-        while vcpu.acknowledgeInterrupt() != nil {
-            taken += 1
-            vcpu.writePhysical(GuestPhysicalAddress(0xfee0_00b0), byteCount: 4, value: 0)
-        }
-        #expect(taken == late)
-    }
-}
