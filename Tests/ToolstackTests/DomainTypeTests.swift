@@ -54,4 +54,11 @@ import Testing
         #expect(set.code == 0 && set.errors.isEmpty)
         #expect(try scratch.registry().find("t").domainType() == DomainTypeLookup(domainID: 1, isHVM: true) { "pvh" })
     }
+
+    @Test("called by the name of xl's predecessor, the program says what took its place")
+    func predecessor() throws {
+        let run = try CommandRun.martlet(["create", "x.cfg"], in: try Scratch(), name: "xm")
+        #expect(run.code == 1 && run.errorLines.count == 2)
+        #expect(run.errors.hasPrefix("xm is gone since Xen 4.5\n  martlet and xl take the same"))
+    }
 }

@@ -111,12 +111,20 @@ struct CommandRun {
         unsafe posix_spawn_file_actions_addopen(&actions, 0, inputPath, O_RDONLY, 0)
         unsafe posix_spawn_file_actions_addopen(&actions, 1, "\(scratch.path)/\(stem).out", O_WRONLY | O_CREAT, 0o600)
         unsafe posix_spawn_file_actions_addopen(&actions, 2, "\(scratch.path)/\(stem).err", O_WRONLY | O_CREAT, 0o600)
+        // The test's own thread may have all signals blocked.
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var noSignals = sigset_t()
+        unsafe sigemptyset(&noSignals)
+        unsafe posix_spawnattr_setsigmask(&attributes, &noSignals)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let variables = scratch.environment.variables.map { "\($0)=\($1)" } + ["PATH=/usr/bin:/bin"]
         let argumentPointers = unsafe ([name ?? path] + arguments).map { unsafe strdup($0) } + [nil]
         let variablePointers = unsafe variables.map { unsafe strdup($0) } + [nil]
         defer { unsafe (argumentPointers + variablePointers).forEach { unsafe free($0) } }
         var processID: Int32 = 0
-        let result = unsafe posix_spawn(&processID, path, &actions, nil, argumentPointers, variablePointers)
+        let result = unsafe posix_spawn(&processID, path, &actions, &attributes, argumentPointers, variablePointers)
         unsafe posix_spawn_file_actions_destroy(&actions)
         try #require(result == 0)
         var status: Int32 = 0
