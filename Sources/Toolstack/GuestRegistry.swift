@@ -124,11 +124,15 @@ extension GuestRegistry {
     private func removeStaleLocked() {
         for domainID in ((try? Files.names(in: directory)) ?? []).compactMap(Self.domainID) {
             let path = "\(directory)/\(domainID)"
-            if (try? GuestLock.isHeld(directory: path)) != true {
-                BootloaderRun.removeLeftovers(in: path)
-                Files.removeDirectory(path)
-            }
+            guard Self.isAbandoned(path) else { continue }
+            BootloaderRun.removeLeftovers(in: path)
+            Files.removeDirectory(path)
         }
+    }
+
+    /// Nobody holds the lock, or there is none. Where that cannot be found out, for want of descriptors say, a guest may be alive.
+    private static func isAbandoned(_ path: String) -> Bool {
+        do throws(SystemError) { return try !GuestLock.isHeld(directory: path) } catch { return error.errno == ENOENT }
     }
 
     private func checkOwner() throws(OperatorError) {

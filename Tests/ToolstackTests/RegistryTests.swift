@@ -60,6 +60,18 @@ import Toolstack
         #expect(scratch.exists("run/not-a-guest"))
     }
 
+    @Test("where it cannot be found out whether a directory is held, it stays")
+    func unknown() throws {
+        let scratch = try Scratch()
+        let registry = try scratch.registry()
+        // A lock that cannot be opened for another reason than being missing.
+        scratch.makeDirectory("run/3")
+        scratch.makeDirectory("run/3/lock")
+        scratch.makeDirectory("run/4")
+        #expect(try registry.guests().isEmpty)
+        #expect(scratch.exists("run/3/lock") && !scratch.exists("run/4"))
+    }
+
     @Test("a held directory is alive, with or without a readable description")
     func held() throws {
         let scratch = try Scratch()
